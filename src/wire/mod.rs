@@ -1,0 +1,44 @@
+//! Bytes ⇄ [`PathfindingMessage`]: everything the py2p 0.2 protocol puts on a link.
+//!
+//! This room knows layouts: how a stream is cut into frames ([`FrameDecoder`]), how a frame's body
+//! is compressed ([`Compression`]), how a body holds packets ([`Packets`]), what the first four
+//! packets mean ([`PathfindingMessage`]), what ids are made of ([`NodeId`], [`MessageId`],
+//! [`Protocol`]), and what nodes tell each other in payloads of their own ([`Handshake`],
+//! [`PeerEntry`]).
+//!
+//! It does not know who sent a byte, on which connection, in which order, or what time it is. It
+//! takes what py2p takes; how much of that a node is willing to take is the caller's decision,
+//! which it states as [`DecodeLimits`]. No input makes it panic, allocate from an announced
+//! length, or spend more than linear time.
+//!
+//! *May change in a minor release.* Applications need what the crate's root re-exports; this
+//! module is public for tests, fuzzers and the curious.
+
+#![warn(clippy::arithmetic_side_effects)]
+
+mod address;
+pub mod base58;
+mod compression;
+mod error;
+mod flag;
+mod frame;
+mod handshake;
+mod id;
+mod json;
+mod packets;
+mod pathfinding;
+mod peers;
+
+pub use address::Address;
+pub use compression::{Compression, CompressionError, Compressions};
+pub use error::{DecodeError, EncodeError};
+pub use flag::Flag;
+pub use frame::{FrameDecoder, SIZE_HEADER_LEN, strip_size_header};
+pub use handshake::Handshake;
+pub use id::{IdError, MAX_ID_LEN, MessageId, NodeId, Protocol};
+pub use packets::{PacketIter, Packets};
+pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
+pub use peers::PeerEntry;
+
+/// The version of the protocol that is hashed into every protocol id.
+pub const PROTOCOL_VERSION: &str = "0.2";

@@ -1,0 +1,319 @@
+//! One message of the protocol, and the stages of reading it from a frame. PROTOCOL.md §2.
+
+use bytes::Bytes;
+
+use super::{
+    Compression, CompressionError, Compressions, DecodeError, EncodeError, Flag, MessageId,
+    Packets, base58, strip_size_header,
+};
+
+/// The number of packets in front of the payload: flag, sender, message id and timestamp.
+pub const HEADER_COUNT: usize = 4;
+
+/// How much of what a peer sends the receiver is willing to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// The most bytes of a decompressed body.
+    pub max_body_len: usize,
+    /// The most packets of a message, the four in front of the payload included.
+    pub max_packets: usize,
+}
+
+impl DecodeLimits {
+    /// What the protocol itself allows: a body of 4 GiB.
+    pub const PROTOCOL: Self = Self { max_body_len: u32::MAX as usize, max_packets: usize::MAX };
+}
+
+/// A body that is compressed no more. Made by [`decompress`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decompressed {
+    /// The plain body.
+    pub body: Bytes,
+    /// The method that it was under; `None` if it was plain already.
+    pub method: Option<Compression>,
+}
+
+/// Undoes the compression of a body, if it has one: the second of the three stages of decoding.
+///
+/// The methods of `may_be_under` are tried in order, and the first that decodes wins. A body that
+/// none of them decodes counts as plain, as in py2p. Only one layer is removed.
+///
+/// # Errors
+///
+/// [`DecodeError::DecompressedTooLong`] where the plain body would exceed `max_len`, and
+/// [`DecodeError::DecompressionMemory`] where a decoder would need too much memory. Such a body
+/// is compressed, so it is not taken as plain.
+pub fn decompress(
+    body: Bytes,
+    may_be_under: Compressions,
+    max_len: usize,
+) -> Result<Decompressed, DecodeError> {
+    for method in may_be_under.iter() {
+        match method.decompress(&body, max_len) {
+            Ok(plain) => return Ok(Decompressed { body: plain.into(), method: Some(method) }),
+            Err(CompressionError::TooLong) => {
+                return Err(DecodeError::DecompressedTooLong { max: max_len });
+            }
+            Err(CompressionError::Memory) => return Err(DecodeError::DecompressionMemory),
+            Err(CompressionError::Malformed | CompressionError::Unsupported) => {}
+        }
+    }
+    Ok(Decompressed { body, method: None })
+}
+
+/// A message as it stands on the wire: a main flag, a sender, an id, a timestamp, and a payload
+/// whose first packet is the sub-flag.
+///
+/// Everything in it but the timestamp is taken as it comes: a decoded message can have any bytes
+/// for a flag, a sender, an id or a payload.
+///
+/// ```
+/// use rs2p::wire::{Compressions, DecodeLimits, Flag, PathfindingMessage};
+///
+/// let payload = ["broadcast", "hello"];
+/// let message = PathfindingMessage::new(Flag::Broadcast.as_bytes(), b"me", 1466965490, &payload)?;
+/// let frame = message.encode()?;
+/// let again = PathfindingMessage::decode(&frame, Compressions::NONE, DecodeLimits::PROTOCOL)?;
+/// assert_eq!(again.payload().collect::<Vec<_>>(), [b"broadcast", &b"hello"[..]]);
+/// assert_eq!(again.time(), Some(1466965490));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathfindingMessage {
+    packets: Packets,
+    compression: Compressions,
+    compression_fail: bool,
+}
+
+impl PathfindingMessage {
+    /// Makes a message. `payload` begins with the sub-flag; `time` is in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where it would not fit a frame.
+    pub fn new<P: AsRef<[u8]>>(
+        msg_type: &[u8],
+        sender: &[u8],
+        time: u64,
+        payload: &[P],
+    ) -> Result<Self, EncodeError> {
+        let time_58 = base58::encode_u64(time);
+        let id = MessageId::new(payload.iter().map(AsRef::as_ref), &time_58);
+        let header = [msg_type, sender, id.as_bytes(), time_58.as_bytes()];
+        let packets = header.into_iter().chain(payload.iter().map(AsRef::as_ref));
+        Ok(Self {
+            packets: Packets::join_all(packets)?,
+            compression: Compressions::NONE,
+            compression_fail: false,
+        })
+    }
+
+    /// The same message, to be encoded under the preferred one of these methods.
+    pub fn with_compression(mut self, compression: Compressions) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The same message under another main flag. Its id stays: an id does not depend on the flag.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where it would not fit a frame.
+    pub fn with_msg_type(&self, msg_type: &[u8]) -> Result<Self, EncodeError> {
+        let packets = std::iter::once(msg_type).chain(self.packets.iter().skip(1));
+        Ok(Self { packets: Packets::join_all(packets)?, ..self.clone() })
+    }
+
+    /// Reads one whole frame, its size header included: py2p's `feed_string`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`strip_size_header`] and [`PathfindingMessage::decode_body`].
+    pub fn decode(
+        frame: &[u8],
+        may_be_under: Compressions,
+        limits: DecodeLimits,
+    ) -> Result<Self, DecodeError> {
+        let body = strip_size_header(frame)?;
+        Self::decode_body(Bytes::copy_from_slice(body), may_be_under, limits)
+    }
+
+    /// Reads the body of a frame: py2p's `feed_string(sizeless=True)`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decompress`] and [`Packets::split`]; [`DecodeError::TooFewPackets`] below four
+    /// packets; [`DecodeError::BadTimestamp`] where the fourth is no base-58 integer.
+    pub fn decode_body(
+        body: Bytes,
+        may_be_under: Compressions,
+        limits: DecodeLimits,
+    ) -> Result<Self, DecodeError> {
+        let plain = decompress(body, may_be_under, limits.max_body_len)?;
+        let packets = Packets::split(plain.body, limits.max_packets)?;
+        let too_few = DecodeError::TooFewPackets { count: packets.count() };
+        let time_58 = packets.get(3).ok_or(too_few)?;
+        base58::canonical(time_58).map_err(|_| DecodeError::BadTimestamp)?;
+        Ok(Self {
+            packets,
+            compression: may_be_under,
+            compression_fail: plain.method.is_none() && may_be_under != Compressions::NONE,
+        })
+    }
+
+    /// The whole frame, its size header included and its body compressed by
+    /// [`PathfindingMessage::compression_used`]: py2p's `string`.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where compression made a body of nearly 4 GiB longer than a size
+    /// header can announce.
+    #[doc(alias = "string")]
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let body = self.encode_body();
+        let too_long = EncodeError::TooLong { len: u64::try_from(body.len()).unwrap_or(u64::MAX) };
+        let mut frame = Vec::with_capacity(body.len().saturating_add(4));
+        let len = u32::try_from(body.len()).map_err(|_| too_long)?;
+        frame.extend_from_slice(&len.to_be_bytes());
+        frame.extend_from_slice(&body);
+        Ok(frame)
+    }
+
+    /// The frame without its size header.
+    pub fn encode_body(&self) -> Bytes {
+        let plain = self.packets.body();
+        self.compression_used()
+            .and_then(|method| method.compress(plain).ok())
+            .map_or_else(|| plain.clone(), Bytes::from)
+    }
+
+    /// The main flag, whatever bytes it is.
+    pub fn msg_type(&self) -> &[u8] {
+        self.header(0)
+    }
+
+    /// The id of the node that made the message, as the message states it.
+    pub fn sender(&self) -> &[u8] {
+        self.header(1)
+    }
+
+    /// The message id as the message states it. py2p never reads it: see
+    /// [`PathfindingMessage::id`].
+    pub fn stated_id(&self) -> &[u8] {
+        self.header(2)
+    }
+
+    /// The message id, computed anew from payload and timestamp.
+    pub fn id(&self) -> MessageId {
+        MessageId::new(self.payload(), self.time_58())
+    }
+
+    /// The timestamp in base 58, without leading zeros.
+    pub fn time_58(&self) -> &str {
+        let text = base58::canonical(self.header(3)).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+
+    /// The timestamp in Unix seconds; `None` above [`u64::MAX`], which the wire can express.
+    pub fn time(&self) -> Option<u64> {
+        base58::decode_u64(self.header(3)).ok()
+    }
+
+    /// The packets behind the timestamp; the first is the sub-flag.
+    pub fn payload(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.packets.iter().skip(HEADER_COUNT)
+    }
+
+    /// The sub-flag, where there is one and the protocol has its word.
+    pub fn sub_flag(&self) -> Option<Flag> {
+        self.payload().next().and_then(Flag::parse)
+    }
+
+    /// All packets, the four in front of the payload included.
+    pub fn packets(&self) -> &Packets {
+        &self.packets
+    }
+
+    /// The methods that the message was, or is to be, compressed by.
+    pub fn compression(&self) -> Compressions {
+        self.compression
+    }
+
+    /// The method that [`PathfindingMessage::encode`] uses.
+    pub fn compression_used(&self) -> Option<Compression> {
+        self.compression.preferred()
+    }
+
+    /// Whether the message came plain although a compression was to be expected.
+    pub fn compression_fail(&self) -> bool {
+        self.compression_fail
+    }
+
+    fn header(&self, index: usize) -> &[u8] {
+        self.packets.get(index).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(payload: &[&str]) -> PathfindingMessage {
+        PathfindingMessage::new(b"broadcast", b"sender", 1_466_965_490, payload).unwrap()
+    }
+
+    #[test]
+    fn a_message_survives_every_method() {
+        let plain = message(&["broadcast", &"hello ".repeat(100)]);
+        for method in Compressions::supported().iter() {
+            let list = Compressions::from_iter([method]);
+            let frame = plain.clone().with_compression(list).encode().unwrap();
+            assert!(frame.len() < plain.encode().unwrap().len());
+            let again = PathfindingMessage::decode(&frame, list, DecodeLimits::PROTOCOL).unwrap();
+            assert_eq!(again.packets(), plain.packets());
+            assert!(!again.compression_fail());
+        }
+    }
+
+    #[test]
+    fn a_plain_message_passes_where_a_compressed_one_is_expected() {
+        let frame = message(&["whisper"]).encode().unwrap();
+        let expected = Compressions::supported();
+        let read = PathfindingMessage::decode(&frame, expected, DecodeLimits::PROTOCOL).unwrap();
+        assert!(read.compression_fail());
+        assert_eq!(read.sub_flag(), Some(Flag::Whisper));
+    }
+
+    #[test]
+    fn a_body_of_exactly_the_limit_is_decompressed_and_one_byte_more_is_not() {
+        for method in Compressions::supported().iter() {
+            let list = Compressions::from_iter([method]);
+            let packed = Bytes::from(method.compress(&[7; 5_000]).unwrap());
+            let plain = decompress(packed.clone(), list, 5_000).unwrap();
+            assert_eq!((plain.body.len(), plain.method), (5_000, Some(method)));
+            let refused = DecodeError::DecompressedTooLong { max: 4_999 };
+            assert_eq!(decompress(packed, list, 4_999), Err(refused));
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_every_clock_is_kept_as_text() {
+        let huge = "z".repeat(40);
+        let packets = ["whisper", "me", "", huge.as_str(), "whisper"];
+        let body = Packets::join(&packets).unwrap().body().clone();
+        let read =
+            PathfindingMessage::decode_body(body, Compressions::NONE, DecodeLimits::PROTOCOL)
+                .unwrap();
+        assert_eq!(read.time(), None);
+        assert_eq!(read.time_58(), huge);
+    }
+
+    #[test]
+    fn another_flag_changes_nothing_but_the_flag() {
+        let broadcast = message(&["broadcast", "hello"]);
+        let waterfall = broadcast.with_msg_type(b"waterfall").unwrap();
+        assert_eq!(waterfall.msg_type(), b"waterfall");
+        assert_eq!(waterfall.id().as_bytes(), broadcast.stated_id());
+        assert!(waterfall.packets().iter().skip(1).eq(broadcast.packets().iter().skip(1)));
+    }
+}
