@@ -1,5 +1,40 @@
-//! rs2p: peer-to-peer mesh networking. (front door to be written)
+//! Peer-to-peer mesh networking: sockets that reach a whole mesh of nodes over TCP.
+//!
+//! A [`MeshSocket`] joins a mesh through any of its nodes. What it sends reaches every node, also
+//! those that it is not connected to; what they send, it receives. The wire protocol is that of
+//! py2p 0.2, and real py2p nodes may be part of the mesh.
+//!
+//! ```
+//! use rs2p::{Encryption, MeshSocket};
+//!
+//! let node = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
+//! println!("{} listens at {}", node.id(), node.local_addr());
+//! # Ok::<(), rs2p::BindError>(())
+//! ```
+//!
+//! # The rooms
+//!
+//! The mesh itself is a state machine without sockets, threads or clocks, in [`node`]; it speaks
+//! the bytes of [`wire`], at the times of [`time`]. Behind a [`MeshSocket`], a thread with an event
+//! loop connects it to the network. Most programs need only what is at this root; the modules are
+//! public for tests, simulations and fuzzers, and may change in a minor release.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod driver;
+mod error;
+mod event;
+mod message;
+pub mod node;
+mod socket;
 pub mod time;
 pub mod wire;
-pub use wire::{IdError, NodeId, Protocol};
+
+pub use error::{
+    BindError, CloseReason, ConfigError, ConnectError, DialError, Misbehavior, RecvError, SendError,
+};
+pub use event::{ConnId, Delivery, Direction, Event, PeerInfo, SendReport};
+pub use message::Message;
+pub use node::{Config, Dropped, Stats};
+pub use socket::{Builder, Encryption, MeshSocket};
+pub use wire::{Address, Compression, Compressions, IdError, MessageId, NodeId, Packets, Protocol};

@@ -1,0 +1,140 @@
+//! What a user may choose about a node.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+use crate::wire::{Address, Compressions, DecodeLimits, NodeId, Protocol};
+
+/// How a node behaves and how much it is willing to take.
+///
+/// Every field has a default that suits a mesh of a few hundred nodes on a local or wide network.
+/// Change fields on [`Config::new`]; a node checks them once, when it is made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The mesh that the node belongs to.
+    pub protocol: Protocol,
+    /// Where others can reach the node, as it will tell them; `None` to tell nobody.
+    pub out_addr: Option<Address>,
+    /// The id that the node goes by; `None` to make one from `out_addr`, the protocol and a
+    /// random salt, as py2p does.
+    pub id: Option<NodeId>,
+    /// The compression methods that the node announces and uses, of those in this build.
+    /// Default: all of them.
+    pub compressions: Compressions,
+    /// The number of connections that the node opens of its own accord to peers that others tell
+    /// it of. Connections that the user asks for are not limited. 0 to follow no peers list.
+    /// Default 8, as in py2p.
+    pub max_outgoing: usize,
+    /// The most incoming connections. Default 117, at least 1.
+    pub max_incoming: usize,
+    /// The most incoming connections that have not finished their handshakes. Default 32, at
+    /// least 1.
+    pub max_pending: usize,
+    /// The longest message in bytes, in a frame and decompressed, sent and received. Each
+    /// connection may hold as much. Default 4 MiB, 1 KiB to 64 MiB.
+    pub max_frame_len: usize,
+    /// The longest frame in bytes before a peer's handshake is done. Default 4 KiB, at least
+    /// 1 KiB.
+    pub max_handshake_len: usize,
+    /// The most packets of one message, its four header packets included. Default 1,024, at
+    /// least 16.
+    pub max_packets: usize,
+    /// The most bytes that wait for one neighbor; what comes on top is refused, not queued.
+    /// Default 8 MiB, at least `max_frame_len`.
+    pub max_backlog_len: usize,
+    /// How long a dialled address may take to answer. Default 10 s.
+    pub connect_timeout: Duration,
+    /// How long a peer may take for its handshake once connected. Default 5 s.
+    pub handshake_timeout: Duration,
+    /// How long bytes may wait for a neighbor that takes none of them before it is cut. Default
+    /// 20 s.
+    pub stall_timeout: Duration,
+    /// How long an ending connection may take to send what is queued. Default 5 s.
+    pub linger_timeout: Duration,
+    /// The bytes that the memory of messages seen may take, at about 40 a message. Default
+    /// 64 MiB, at least 64 KiB. Grows as needed.
+    pub max_seen_len: usize,
+}
+
+impl Config {
+    /// The defaults, for a node of this protocol.
+    pub fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            out_addr: None,
+            id: None,
+            compressions: Compressions::supported(),
+            max_outgoing: 8,
+            max_incoming: 117,
+            max_pending: 32,
+            max_frame_len: 4 << 20,
+            max_handshake_len: 4 << 10,
+            max_packets: 1_024,
+            max_backlog_len: 8 << 20,
+            connect_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(20),
+            linger_timeout: Duration::from_secs(5),
+            max_seen_len: 64 << 20,
+        }
+    }
+
+    /// Whether a node can live with these values.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first field out of its range.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let at_least = |field, value: usize, min| {
+            if value < min { Err(ConfigError::TooSmall { field, min }) } else { Ok(()) }
+        };
+        let at_most = |field, value: usize, max| {
+            if value > max { Err(ConfigError::TooLarge { field, max }) } else { Ok(()) }
+        };
+        at_least("max_incoming", self.max_incoming, 1)?;
+        at_least("max_pending", self.max_pending, 1)?;
+        at_least("max_frame_len", self.max_frame_len, 1 << 10)?;
+        at_most("max_frame_len", self.max_frame_len, 64 << 20)?;
+        at_least("max_handshake_len", self.max_handshake_len, 1 << 10)?;
+        at_least("max_packets", self.max_packets, 16)?;
+        at_least("max_backlog_len", self.max_backlog_len, self.max_frame_len)?;
+        at_least("max_seen_len", self.max_seen_len, 64 << 10)
+    }
+
+    pub(super) fn decode_limits(&self) -> DecodeLimits {
+        DecodeLimits { max_body_len: self.max_frame_len, max_packets: self.max_packets }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_make_a_node_and_each_limit_holds_at_its_edge() {
+        let good = || Config::new(Protocol::new("mesh", "Plaintext"));
+        assert_eq!(good().check(), Ok(()));
+        type Set = fn(&mut Config, usize);
+        let limits: [(Set, usize, &str); 7] = [
+            (|config, value| config.max_incoming = value, 1, "max_incoming"),
+            (|config, value| config.max_pending = value, 1, "max_pending"),
+            (|config, value| config.max_frame_len = value, 1 << 10, "max_frame_len"),
+            (|config, value| config.max_handshake_len = value, 1 << 10, "max_handshake_len"),
+            (|config, value| config.max_packets = value, 16, "max_packets"),
+            (|config, value| config.max_backlog_len = value, 4 << 20, "max_backlog_len"),
+            (|config, value| config.max_seen_len = value, 64 << 10, "max_seen_len"),
+        ];
+        for (set, min, field) in limits {
+            let mut config = good();
+            set(&mut config, min);
+            assert_eq!(config.check(), Ok(()), "{field}");
+            set(&mut config, min - 1);
+            assert_eq!(config.check(), Err(ConfigError::TooSmall { field, min }));
+        }
+        let mut config = good();
+        config.max_frame_len = (64 << 20) + 1;
+        let too_large = ConfigError::TooLarge { field: "max_frame_len", max: 64 << 20 };
+        assert_eq!(config.check(), Err(too_large));
+    }
+}

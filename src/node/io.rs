@@ -1,0 +1,126 @@
+//! The words that a node and its driver speak.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::event::{ConnId, Event};
+use crate::time::UnixTime;
+
+/// Something that happened outside a node.
+///
+/// Inputs about a connection that the node no longer has are ignored: the driver need not keep
+/// the two in step.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A connection that the node dialled is open.
+    Connected {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// Bytes arrived.
+    Received {
+        /// On which connection.
+        conn: ConnId,
+        /// The bytes, in the order and the pieces in which they came.
+        data: &'a [u8],
+    },
+    /// The operating system took bytes that the node had transmitted.
+    Sent {
+        /// On which connection.
+        conn: ConnId,
+        /// How many.
+        len: usize,
+    },
+    /// A connection is gone, or could not be opened.
+    Closed {
+        /// Which one.
+        conn: ConnId,
+        /// Why; `None` where the peer ended it in good order.
+        error: Option<io::ErrorKind>,
+    },
+    /// The calendar clock differs from what the node would compute, because it was set or the
+    /// machine slept.
+    ClockSet {
+        /// What it shows now.
+        wall: UnixTime,
+    },
+    /// The instant of [`Node::poll_timeout`](super::Node::poll_timeout) has come.
+    Timeout,
+}
+
+/// Something for the driver to do. The order of outputs is part of their meaning.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Open a connection, and report [`Input::Connected`] or [`Input::Closed`].
+    Dial {
+        /// The name of the connection from now on.
+        conn: ConnId,
+        /// Where to.
+        addr: SocketAddr,
+    },
+    /// Send bytes behind those transmitted before, and report them as [`Input::Sent`].
+    Transmit {
+        /// On which connection.
+        conn: ConnId,
+        /// The bytes. Other connections may share them.
+        data: Bytes,
+    },
+    /// End a connection.
+    Close {
+        /// Which one.
+        conn: ConnId,
+        /// What becomes of the bytes under way.
+        mode: CloseMode,
+    },
+    /// Tell the user.
+    Event(Event),
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseMode {
+    /// Send what was transmitted, end the sending side, go on reporting what arrives, and report
+    /// [`Input::Closed`] once the peer has ended its side.
+    Flush,
+    /// At once. Nothing more is reported.
+    Abort,
+}
+
+/// Payload bytes do not belong in logs: they print as their length.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dial { conn, addr } => write!(f, "{conn} dial {addr}"),
+            Self::Transmit { conn, data } => write!(f, "{conn} out {}b", data.len()),
+            Self::Close { conn, mode } => write!(f, "{conn} close {mode:?}"),
+            Self::Event(event) => write!(f, "event {event:?}"),
+        }
+    }
+}
+
+/// Why a node does not take an incoming connection. Nothing is sent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refused {
+    /// It has as many incoming connections as it may have.
+    TooManyIncoming,
+    /// Too many connections have not finished their handshakes.
+    TooManyPending,
+    /// It is closing.
+    Closed,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooManyIncoming => "too many incoming connections",
+            Self::TooManyPending => "too many connections without a handshake",
+            Self::Closed => "the node is closing",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}

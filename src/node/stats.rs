@@ -1,0 +1,58 @@
+//! What a node counts. A snapshot is a plain value.
+
+/// The counters of one node since it was made.
+///
+/// Every message that should reach the user is accounted for:
+/// `received = delivered + dropped.total()`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Frames that arrived whole.
+    pub frames_in: u64,
+    /// Frames put into neighbors' queues.
+    pub frames_out: u64,
+    /// Bytes that arrived.
+    pub bytes_in: u64,
+    /// Bytes put into neighbors' queues.
+    pub bytes_out: u64,
+    /// Broadcasts, waterfalls and whispers that neighbors sent for the user.
+    pub received: u64,
+    /// Those given to the user.
+    pub delivered: u64,
+    /// Those not given to the user.
+    pub dropped: Dropped,
+    /// Frames passed on to neighbors.
+    pub relayed: u64,
+    /// Frames that a neighbor's queue had no room for, sent and passed on.
+    pub refused: u64,
+    /// Well-formed messages that this node has no use for.
+    pub ignored: u64,
+    /// Incoming connections that were not taken.
+    pub rejected: u64,
+}
+
+/// Why messages were not given to the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// It was given to the user before.
+    pub duplicate: u64,
+    /// This node made it.
+    pub own: u64,
+    /// Its timestamp is too far in the past.
+    pub stale: u64,
+    /// Its timestamp is too far in the future.
+    pub future: u64,
+    /// The memory of messages was full of younger ones.
+    pub overload: u64,
+    /// Its sender is no possible id.
+    pub bad_sender: u64,
+}
+
+impl Dropped {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        let Self { duplicate, own, stale, future, overload, bad_sender } = self;
+        duplicate + own + stale + future + overload + bad_sender
+    }
+}
