@@ -231,6 +231,8 @@ pub enum SendError {
     DuplicateInFlight,
     /// The node's memory of messages is full of younger ones. Try again in a second.
     Overloaded,
+    /// The calendar clock was set back so far that a new message would look like an old one.
+    ClockSetBack,
     /// The mesh socket is closed.
     Closed,
 }
@@ -249,6 +251,9 @@ impl fmt::Display for SendError {
                 write!(f, "the same packets were sent too often within the last seconds")
             }
             Self::Overloaded => write!(f, "the node remembers too many recent messages"),
+            Self::ClockSetBack => {
+                write!(f, "the clock was set back, a new message would look like an old one")
+            }
             Self::Closed => write!(f, "the mesh socket is closed"),
         }
     }

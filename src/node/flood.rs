@@ -17,7 +17,7 @@ use crate::wire::{Flag, HEADER_COUNT, NodeId, PathfindingMessage};
 
 /// How far in the future a message may be stamped to tell it from an equal one, in seconds. Nodes
 /// of the 0.2 protocol know two equal payloads of one second as one message.
-const MAX_BUMP: u64 = 30;
+const MAX_BUMP: u64 = 29;
 
 impl Node {
     /// Sends packets to every node of the mesh that can be reached.
@@ -90,9 +90,8 @@ impl Node {
             match self.seen.insert(key, time, current) {
                 Verdict::Fresh => return Ok(time),
                 Verdict::Duplicate => {}
-                Verdict::Stale | Verdict::Future | Verdict::Full => {
-                    return Err(SendError::Overloaded);
-                }
+                Verdict::Stale => return Err(SendError::ClockSetBack),
+                Verdict::Future | Verdict::Full => return Err(SendError::Overloaded),
             }
         }
         Err(SendError::DuplicateInFlight)

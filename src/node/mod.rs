@@ -24,6 +24,8 @@ mod routing_table;
 mod seen;
 mod stats;
 
+#[cfg(test)]
+mod tests;
 mod timer;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -1,0 +1,200 @@
+//! What a peer can write on a connection, and what becomes of it.
+
+use super::net::{Net, WALL, addr, config, ms};
+use crate::error::CloseReason;
+use crate::event::{ConnId, Event};
+use crate::node::{Config, Input, Node, Output};
+use crate::wire::{
+    Compressions, DecodeError, Handshake, NodeId, Packets, PathfindingMessage, PeerEntry,
+};
+
+const SECS: u64 = WALL.as_secs();
+
+fn frame<P: AsRef<[u8]>>(main: &str, sender: &str, payload: &[P]) -> Vec<u8> {
+    PathfindingMessage::new(main.as_bytes(), sender.as_bytes(), SECS, payload)
+        .unwrap()
+        .encode()
+        .unwrap()
+}
+
+fn handshake(id: &str) -> Vec<u8> {
+    let id: NodeId = id.parse().unwrap();
+    let methods = Compressions::from_names(["gzip"]);
+    let payload = Handshake::new(id, &config().protocol, None, methods).encode();
+    frame("whisper", id.as_str(), &payload)
+}
+
+/// A node with one accepted connection, and what it puts out once these chunks have arrived.
+fn after(chunks: &[&[u8]]) -> (Node, Vec<Output>) {
+    let mut node = Node::new(config(), [0; 32], ms(0), WALL).unwrap();
+    let conn = node.accept(ms(0), addr(1)).unwrap();
+    for chunk in chunks {
+        node.handle_input(ms(1), Input::Received { conn, data: chunk });
+    }
+    let outputs = std::iter::from_fn(|| node.poll_output()).collect();
+    (node, outputs)
+}
+
+fn is_closed(outputs: &[Output]) -> bool {
+    outputs.iter().any(|output| matches!(output, Output::Close { .. }))
+}
+
+fn messages(outputs: &[Output]) -> Vec<Vec<u8>> {
+    let text = |output: &Output| match output {
+        Output::Event(Event::Message(delivery)) => {
+            delivery.message.payload().nth(1).map(<[u8]>::to_vec)
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(text).collect()
+}
+
+#[test]
+fn t4_a_transcript_cut_at_every_pair_of_offsets_gives_the_same_outputs() {
+    let transcript = [
+        handshake("peer"),
+        frame("broadcast", "peer", &["broadcast", "b"]),
+        frame("whisper", "peer", &["whisper", "w"]),
+    ]
+    .concat();
+    assert!((300..=600).contains(&transcript.len()), "{} bytes", transcript.len());
+    let whole = after(&[&transcript]).1;
+    assert_eq!(messages(&whole), [b"b", b"w"]);
+    for first in 0..=transcript.len() {
+        for second in first..=transcript.len() {
+            let (head, tail) = transcript.split_at(second);
+            let (head, middle) = head.split_at(first);
+            assert_eq!(after(&[head, middle, tail]).1, whole, "cut at {first} and {second}");
+        }
+    }
+}
+
+#[test]
+fn t27_nothing_but_a_handshake_is_obeyed_first() {
+    let list = PeerEntry { address: Some(addr(7).into()), id: "x".parse().unwrap() };
+    for early in [
+        frame("broadcast", "peer", &["broadcast", "b"]),
+        frame("whisper", "peer", &["whisper", "w"]),
+        frame("whisper", "peer", &PeerEntry::encode_list(&[list])),
+        frame("renegotiate", "peer", &["resend"]),
+    ] {
+        let mut chunks = early.clone();
+        chunks.extend(handshake("peer"));
+        let (node, outputs) = after(&[&chunks]);
+        assert!(is_closed(&outputs));
+        assert!(messages(&outputs).is_empty());
+        assert_eq!(node.routing_table().count(), 0);
+        assert!(!outputs.iter().any(|output| matches!(output, Output::Dial { .. })));
+    }
+}
+
+#[test]
+fn t27_a_second_handshake_ends_the_connection() {
+    for id in ["peer", "other"] {
+        let (node, outputs) = after(&[&handshake("peer"), &handshake(id)]);
+        assert!(is_closed(&outputs), "{id}");
+        assert_eq!(node.routing_table().count(), 0);
+    }
+}
+
+#[test]
+fn t1_a_frame_of_the_limit_is_waited_for_and_one_byte_more_is_refused_at_its_header() {
+    let limits = Config { max_frame_len: 1 << 20, max_handshake_len: 4 << 10, ..config() };
+    let header = |len: usize| u32::try_from(len).unwrap().to_be_bytes();
+    for (before, limit) in [(vec![], 4 << 10), (handshake("peer"), 1 << 20)] {
+        for (len, closed) in [(limit, false), (limit + 1, true), (u32::MAX as usize, true)] {
+            let mut node = Node::new(limits.clone(), [0; 32], ms(0), WALL).unwrap();
+            let conn = node.accept(ms(0), addr(1)).unwrap();
+            node.handle_input(ms(1), Input::Received { conn, data: &before });
+            node.handle_input(ms(1), Input::Received { conn, data: &header(len) });
+            assert_eq!(node.connections.is_empty(), closed, "{len} of {limit}");
+        }
+    }
+}
+
+#[test]
+fn malformed_frames_end_the_connection_with_their_reason() {
+    let headerless = Packets::join(&["whisper", "peer", "id"]).unwrap();
+    let timeless = Packets::join(&["whisper", "peer", "id", "0", "whisper"]).unwrap();
+    let too_many = Packets::join(&vec!["x"; config().max_packets + 1]).unwrap();
+    for (body, error) in [
+        (&b""[..], DecodeError::TooFewPackets { count: 0 }),
+        (b"garbage", DecodeError::PacketLengths),
+        (headerless.body(), DecodeError::TooFewPackets { count: 3 }),
+        (timeless.body(), DecodeError::BadTimestamp),
+        (too_many.body(), DecodeError::TooManyPackets { max: 1_024 }),
+    ] {
+        let mut data = handshake("peer");
+        data.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+        data.extend(body);
+        let outputs = after(&[&data]).1;
+        let reason = CloseReason::Malformed(error);
+        let lost = Output::Event(Event::PeerLost { id: "peer".parse().unwrap(), reason });
+        assert!(outputs.contains(&lost), "{outputs:?}");
+    }
+}
+
+#[test]
+fn t7_a_frame_that_decompresses_beyond_the_limit_ends_the_connection() {
+    for method in Compressions::supported().iter() {
+        let bomb = method.compress(&vec![0; config().max_frame_len + 1]).unwrap();
+        let mut data = handshake("peer");
+        data.extend(u32::try_from(bomb.len()).unwrap().to_be_bytes());
+        data.extend(bomb);
+        let outputs = after(&[&data]).1;
+        let error = DecodeError::DecompressedTooLong { max: config().max_frame_len };
+        let reason = CloseReason::Malformed(error);
+        let lost = Output::Event(Event::PeerLost { id: "peer".parse().unwrap(), reason });
+        assert!(outputs.contains(&lost), "{method}");
+    }
+}
+
+#[test]
+fn a_compressed_handshake_is_no_handshake() {
+    let plain = handshake("peer");
+    let packed = crate::wire::Compression::Gzip.compress(&plain[4..]).unwrap();
+    let mut data = u32::try_from(packed.len()).unwrap().to_be_bytes().to_vec();
+    data.extend(packed);
+    let (node, outputs) = after(&[&data]);
+    assert!(is_closed(&outputs));
+    assert!(node.connections.is_empty());
+}
+
+#[test]
+fn t9_what_nobody_understands_is_ignored_and_not_passed_on() {
+    let mut net = Net::line(2);
+    let conn = net.conn(1, 0);
+    for odd in [
+        frame("", "peer", &["broadcast", "x"]),
+        frame("shout", "peer", &["broadcast", "x"]),
+        frame("broadcast", "peer", &[""; 0]),
+        frame("renegotiate", "peer", &["what"]),
+        frame("broadcast", "peer", &["request", "a", "b"]),
+        frame("whisper", "peer", &["peers", "no list"]),
+        frame("broadcast", "\x1b[2J", &["broadcast", "x"]),
+        frame("whisper", "", &["whisper", "x"]),
+    ] {
+        net.call(1, |node, now| node.handle_input(now, Input::Received { conn, data: &odd }));
+    }
+    assert_eq!(net.take_texts(1), [""; 0]);
+    let stats = net.nodes[1].stats();
+    assert_eq!((stats.ignored, stats.dropped.bad_sender, stats.relayed), (6, 2, 0));
+    assert_eq!(net.nodes[1].routing_table().count(), 1);
+}
+
+#[test]
+fn a_users_own_sub_flag_is_delivered_and_only_broadcasts_are_passed_on() {
+    let mut line = Net::line(3);
+    let conn: ConnId = line.conn(1, 0);
+    let sender = line.id(0);
+    for (main, text) in [("broadcast", "b"), ("waterfall", "w"), ("whisper", "p")] {
+        let data = frame(main, sender.as_str(), &["mine", text]);
+        line.call(1, |node, now| node.handle_input(now, Input::Received { conn, data: &data }));
+    }
+    // Main flag and sub-flag disagree: for the neighbor alone, as py2p has it.
+    let data = frame("broadcast", sender.as_str(), &["whisper", "q"]);
+    line.call(1, |node, now| node.handle_input(now, Input::Received { conn, data: &data }));
+    line.run_for(10);
+    assert_eq!(line.take_texts(1), ["b", "w", "p", "q"]);
+    assert_eq!(line.take_texts(2), ["b", "w"]);
+}

@@ -1,0 +1,242 @@
+//! Nodes joined by perfect links: what one transmits arrives at the other a millisecond later.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::{CloseMode, Config, Input, Node, Output};
+use crate::event::{ConnId, Event};
+use crate::time::{Instant, UnixTime};
+use crate::wire::{NodeId, Protocol};
+
+/// When every test begins.
+pub(super) const WALL: UnixTime = UnixTime::from_secs(1_466_965_490);
+
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// One end of a link: which node, and which of its connections.
+type End = (usize, ConnId);
+
+/// Something under way to one end.
+enum Parcel {
+    Open,
+    Refusal,
+    Data(Bytes),
+    Fin,
+    Reset,
+}
+
+pub(super) struct Net {
+    pub(super) nodes: Vec<Node>,
+    pub(super) now: Instant,
+    events: Vec<Vec<Event>>,
+    links: BTreeMap<End, End>,
+    in_flight: BTreeMap<Instant, VecDeque<(End, Parcel)>>,
+    /// Ends that take nothing: what is sent to them is never reported as sent.
+    deaf: Vec<End>,
+}
+
+pub(super) fn config() -> Config {
+    Config { max_outgoing: 0, ..Config::new(Protocol::new("mesh", "Plaintext")) }
+}
+
+pub(super) fn addr(node: usize) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, u8::try_from(node).unwrap() + 1)), 4_000)
+}
+
+pub(super) fn ms(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+impl Net {
+    pub(super) fn new(count: usize) -> Self {
+        Self::with(count, config())
+    }
+
+    pub(super) fn with(count: usize, config: Config) -> Self {
+        let node = |index| {
+            let config = Config { out_addr: Some(addr(index).into()), ..config.clone() };
+            let mut seed = [0; 32];
+            seed[0] = u8::try_from(index).unwrap();
+            Node::new(config, seed, Instant::ZERO, WALL).unwrap()
+        };
+        Self {
+            nodes: (0..count).map(node).collect(),
+            now: Instant::ZERO,
+            events: vec![Vec::new(); count],
+            links: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            deaf: Vec::new(),
+        }
+    }
+
+    /// Nodes in a row, each connected to the next, handshakes done.
+    pub(super) fn line(count: usize) -> Self {
+        let links: Vec<_> = (1..count).map(|right| (right - 1, right)).collect();
+        Self::linked(count, &links)
+    }
+
+    /// Nodes with these links, handshakes done.
+    pub(super) fn linked(count: usize, links: &[(usize, usize)]) -> Self {
+        let mut net = Self::new(count);
+        for &(from, to) in links {
+            net.dial(from, to);
+        }
+        net.run_for(100);
+        for index in 0..count {
+            net.take_events(index);
+        }
+        net
+    }
+
+    pub(super) fn id(&self, index: usize) -> NodeId {
+        self.nodes[index].id()
+    }
+
+    pub(super) fn dial(&mut self, from: usize, to: usize) -> ConnId {
+        let conn = self.nodes[from].dial(self.now, addr(to)).unwrap();
+        self.carry_out(from);
+        conn
+    }
+
+    pub(super) fn broadcast(&mut self, from: usize, text: &str) {
+        self.nodes[from].broadcast(self.now, &[text]).unwrap();
+        self.carry_out(from);
+    }
+
+    pub(super) fn call<T>(
+        &mut self,
+        index: usize,
+        call: impl FnOnce(&mut Node, Instant) -> T,
+    ) -> T {
+        let result = call(&mut self.nodes[index], self.now);
+        self.carry_out(index);
+        result
+    }
+
+    /// From now on nothing that this node sends on this connection leaves it.
+    pub(super) fn deafen(&mut self, end: End) {
+        self.deaf.push(end);
+    }
+
+    pub(super) fn conn(&self, from: usize, to: usize) -> ConnId {
+        self.nodes[from].table.conn(&self.id(to)).unwrap()
+    }
+
+    pub(super) fn run_for(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        while let Some(next) = self.next().filter(|&next| next <= end) {
+            self.now = self.now.max(next);
+            self.deliver();
+            for index in 0..self.nodes.len() {
+                if self.nodes[index].poll_timeout().is_some_and(|due| due <= self.now) {
+                    self.nodes[index].handle_input(self.now, Input::Timeout);
+                    let next = self.nodes[index].poll_timeout();
+                    assert!(next.is_none_or(|due| due > self.now), "a deadline moves on");
+                    self.carry_out(index);
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    pub(super) fn take_events(&mut self, index: usize) -> Vec<Event> {
+        std::mem::take(&mut self.events[index])
+    }
+
+    /// The texts that a node received: the packet behind the sub-flag.
+    pub(super) fn take_texts(&mut self, index: usize) -> Vec<String> {
+        let text = |event| match event {
+            Event::Message(delivery) => {
+                let packet = delivery.message.payload().nth(1).unwrap_or_default();
+                Some(String::from_utf8(packet.to_vec()).unwrap())
+            }
+            _ => None,
+        };
+        self.take_events(index).into_iter().filter_map(text).collect()
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let timeouts = self.nodes.iter().filter_map(Node::poll_timeout);
+        timeouts.chain(self.in_flight.keys().next().copied()).min()
+    }
+
+    fn deliver(&mut self) {
+        let Some(parcels) = self.in_flight.remove(&self.now) else { return };
+        for (end, parcel) in parcels {
+            let (index, conn) = end;
+            let input = match &parcel {
+                Parcel::Open => Input::Connected { conn },
+                Parcel::Data(data) => Input::Received { conn, data },
+                Parcel::Fin => Input::Closed { conn, error: None },
+                Parcel::Refusal => Input::Closed { conn, error: Some(REFUSED) },
+                Parcel::Reset => Input::Closed { conn, error: Some(RESET) },
+            };
+            let over = matches!(parcel, Parcel::Fin | Parcel::Refusal | Parcel::Reset);
+            if !self.links.contains_key(&end) && !matches!(parcel, Parcel::Refusal) {
+                continue;
+            }
+            self.nodes[index].handle_input(self.now, input);
+            self.carry_out(index);
+            if over {
+                if matches!(parcel, Parcel::Fin) {
+                    self.send(end, Parcel::Fin);
+                }
+                self.links.remove(&end);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, index: usize) {
+        while let Some(output) = self.nodes[index].poll_output() {
+            match output {
+                Output::Dial { conn, addr } => self.connect((index, conn), addr),
+                Output::Transmit { conn, data } => {
+                    let end = (index, conn);
+                    if !self.deaf.contains(&end) {
+                        let len = data.len();
+                        self.send(end, Parcel::Data(data));
+                        self.nodes[index].handle_input(self.now, Input::Sent { conn, len });
+                    }
+                }
+                Output::Close { conn, mode: CloseMode::Flush } => {
+                    self.send((index, conn), Parcel::Fin);
+                }
+                Output::Close { conn, mode: CloseMode::Abort } => {
+                    self.send((index, conn), Parcel::Reset);
+                    self.links.remove(&(index, conn));
+                }
+                Output::Event(event) => self.events[index].push(event),
+            }
+        }
+    }
+
+    fn connect(&mut self, from: End, to: SocketAddr) {
+        let target = (0..self.nodes.len()).find(|&index| addr(index) == to);
+        let caller = SocketAddr::new(addr(from.0).ip(), 50_000);
+        let accepted = target
+            .and_then(|index| Some((index, self.nodes[index].accept(self.now, caller).ok()?)));
+        let Some(end) = accepted else {
+            return self.post(from, Parcel::Refusal);
+        };
+        self.links.insert(from, end);
+        self.links.insert(end, from);
+        self.post(from, Parcel::Open);
+        self.carry_out(end.0);
+    }
+
+    fn send(&mut self, from: End, parcel: Parcel) {
+        if let Some(&to) = self.links.get(&from) {
+            self.post(to, parcel);
+        }
+    }
+
+    fn post(&mut self, to: End, parcel: Parcel) {
+        self.in_flight.entry(self.now + LATENCY).or_default().push_back((to, parcel));
+    }
+}
+
+const REFUSED: std::io::ErrorKind = std::io::ErrorKind::ConnectionRefused;
+const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
