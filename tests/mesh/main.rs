@@ -1,0 +1,37 @@
+//! Meshes of real sockets on loopback. Each test waits for what it expects, never for time to
+//! pass; the limits on waiting are far above what a busy machine needs.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it must be"
+)]
+
+mod delivery;
+mod life;
+
+use std::time::Duration;
+
+use rs2p::{Builder, Encryption, MeshSocket};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn builder() -> Builder {
+    MeshSocket::builder().encryption(Encryption::Plaintext)
+}
+
+fn node() -> MeshSocket {
+    builder().max_outgoing(0).bind("127.0.0.1:0").unwrap()
+}
+
+/// Nodes with these links, each known at both ends.
+fn linked(count: usize, links: &[(usize, usize)]) -> Vec<MeshSocket> {
+    let nodes: Vec<_> = (0..count).map(|_| node()).collect();
+    for &(from, to) in links {
+        nodes[from].connect(nodes[to].local_addr()).unwrap();
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        let degree = links.iter().filter(|&&(a, b)| a == index || b == index).count();
+        assert_eq!(node.wait_for_peers(degree, PATIENCE), degree);
+    }
+    nodes
+}
