@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use cap::Cap;
 use rs2p::wire::{
-    Compression, Compressions, DecodeError, DecodeLimits, FrameDecoder, PathfindingMessage,
+    Compression, CompressionError, Compressions, DecodeError, DecodeLimits, FrameDecoder,
+    PathfindingMessage,
 };
 
 use bomb::Bomb;
@@ -68,6 +69,18 @@ fn bombs_are_refused_within_the_limit_and_an_allowance() {
         seen += 1;
     }
     assert_eq!(seen, Compressions::supported().iter().count());
+}
+
+#[test]
+fn a_growing_result_is_moved_in_doubling_steps() {
+    let _turn = turn();
+    let [bomb, ..] = bomb::all();
+    let max_len = 32 * MIB;
+    let (result, cost) = cost_of(|| bomb.method.decompress(&bomb.body, max_len));
+    assert_eq!(result, Err(CompressionError::TooLong));
+    // All lengths on the way to the limit add up to less than twice the limit; the last step is
+    // the byte above it.
+    assert!(cost.allocated < 3 * max_len + MIB, "{cost:?}");
 }
 
 #[test]

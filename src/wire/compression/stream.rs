@@ -52,7 +52,7 @@ pub(super) fn run(
 fn reserve(out: &mut Vec<u8>, max_len: usize) {
     if out.len() == out.capacity() {
         let ceiling = max_len.saturating_add(1).saturating_sub(out.len()).max(1);
-        out.reserve_exact(out.len().clamp(1_024, 1 << 20).min(ceiling));
+        out.reserve_exact(out.len().max(1_024).min(ceiling));
     }
 }
 
