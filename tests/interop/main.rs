@@ -14,6 +14,7 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 
+mod mesh;
 mod py2p;
 mod py2p_alone;
 mod speaker;

@@ -2,6 +2,8 @@
 //! pass; the limits on waiting are far above what a busy machine needs.
 
 #![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test stops at the first thing that is not as it must be"
 )]

@@ -76,8 +76,9 @@ impl Compression {
         }
     }
 
-    /// Decompresses what `data` begins with. Bytes behind a complete stream are ignored, as py2p
-    /// ignores them, unless another stream of the same method begins there.
+    /// Decompresses what `data` begins with: one stream, or, of bzip2 and .xz, up to 64 in a row.
+    /// Bytes behind them are ignored. (py2p ignores most of them, too, but refuses a tail that
+    /// could be the start of one more stream.)
     ///
     /// # Errors
     ///
