@@ -1,7 +1,7 @@
 //! The payload of a handshake: who a node is. PROTOCOL.md §3.1.
 
 use super::json::{self, List, MaybeAddress, Text};
-use super::{Address, Compressions, DecodeError, Flag, NodeId, Protocol};
+use super::{Address, Compressions, DecodeError, Extension, Flag, NodeId, Protocol};
 
 /// What a node says of itself at the start of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Handshake {
     pub address: Option<Address>,
     /// The compression methods that it can read, of those known here.
     pub compressions: Compressions,
+    /// What it can do beyond the 0.2 protocol; `None` for a py2p node.
+    pub extension: Option<Extension>,
 }
 
 /// The most compression names that are read. Python announces three; unknown names may stand
@@ -21,30 +23,34 @@ pub struct Handshake {
 const MAX_NAMES: usize = 64;
 
 impl Handshake {
-    /// The handshake of a node of this protocol.
+    /// The handshake of a node of this protocol that can do nothing beyond it.
     pub fn new(
         id: NodeId,
         protocol: &Protocol,
         address: Option<Address>,
         compressions: Compressions,
     ) -> Self {
-        Self { id, protocol_id: protocol.id().to_owned(), address, compressions }
+        let protocol_id = protocol.id().to_owned();
+        Self { id, protocol_id, address, compressions, extension: None }
     }
 
     /// The payload packets, the sub-flag first.
     pub fn encode(&self) -> Vec<Vec<u8>> {
         let names: Vec<String> =
             self.compressions.iter().map(|method| json::quote(method.name())).collect();
-        vec![
+        let mut payload = vec![
             Flag::Handshake.as_bytes().to_vec(),
             self.id.as_bytes().to_vec(),
             self.protocol_id.as_bytes().to_vec(),
             json::write_address(self.address.as_ref()).into_bytes(),
             format!("[{}]", names.join(", ")).into_bytes(),
-        ]
+        ];
+        payload.extend(self.extension.map(|extension| extension.to_string().into_bytes()));
+        payload
     }
 
-    /// Reads the payload packets, the sub-flag first. Packets behind the fifth are ignored.
+    /// Reads the payload packets, the sub-flag first. A sixth may be an
+    /// [`Extension`]; packets of no known meaning are ignored.
     ///
     /// # Errors
     ///
@@ -66,6 +72,7 @@ impl Handshake {
             compressions: json::read(names, List { element: Text, max_count: MAX_NAMES })
                 .map(|names| Compressions::from_names(names.iter().map(String::as_str)))
                 .ok_or(DecodeError::BadJson(COMPRESSIONS))?,
+            extension: packets.next().and_then(Extension::parse),
         })
     }
 }
@@ -90,10 +97,15 @@ mod tests {
         let list = Compressions::from_names(["gzip", "bz2", "lzma"]);
         let handshake = Handshake::new("me".parse().unwrap(), &protocol, address, list);
         let mut payload = handshake.encode();
+        assert_eq!(payload.len(), 5, "py2p's five packets");
         assert_eq!(payload[3], br#"["127.0.0.1", 4444]"#);
         assert_eq!(payload[4], br#"["gzip", "bz2", "lzma"]"#);
         payload.push(b"ignored".to_vec());
-        assert_eq!(Handshake::decode(payload.iter().map(Vec::as_slice)), Ok(handshake));
+        assert_eq!(Handshake::decode(payload.iter().map(Vec::as_slice)), Ok(handshake.clone()));
+        let extension = Some(Extension { incarnation: 1, link: 2 });
+        let extended = Handshake { extension, ..handshake };
+        let payload = extended.encode();
+        assert_eq!(Handshake::decode(payload.iter().map(Vec::as_slice)), Ok(extended));
     }
 
     #[test]

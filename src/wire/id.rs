@@ -168,6 +168,48 @@ impl fmt::Debug for MessageId {
     }
 }
 
+/// The name that an asker gives to a question. To others it is opaque.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(IdText);
+
+impl RequestId {
+    /// The base-58 text of a number, drawn at random so that nobody can guess it.
+    pub fn new(random: u128) -> Self {
+        Self(IdText::of_hash(&random.to_be_bytes()))
+    }
+
+    /// Reads a name as another node states it.
+    ///
+    /// # Errors
+    ///
+    /// [`IdError`] where `text` is empty, too long, or holds a byte that is not visible ASCII.
+    pub fn parse(text: &[u8]) -> Result<Self, IdError> {
+        IdText::parse(text).map(Self)
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The text's bytes, as packets hold them.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({})", self.as_str())
+    }
+}
+
 /// Which mesh a node belongs to: nodes of different protocols refuse each other.
 ///
 /// ```

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use super::Address;
 
@@ -39,6 +39,11 @@ pub(super) fn quote(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// Writes where a node is: `[["host", port], "id"]` or `[null, "id"]`.
+pub(super) fn write_place(address: Option<&Address>, id: &str) -> String {
+    format!("[{}, {}]", write_address(address), quote(id))
 }
 
 /// Writes `["host", port]` or `null`.
@@ -102,10 +107,77 @@ impl<'de> Visitor<'de> for MaybeAddress {
         let host =
             list.next_element_seed(Text)?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
         let port = list.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &self))?;
-        match list.next_element::<serde::de::IgnoredAny>()? {
+        match list.next_element::<IgnoredAny>()? {
             None => Ok(Some(Address { host, port })),
             Some(_) => Err(A::Error::invalid_length(3, &self)),
         }
+    }
+}
+
+/// Reads an address and an id, in either order: where a node is.
+#[derive(Clone, Copy)]
+pub(super) struct Place;
+
+impl<'de> DeserializeSeed<'de> for Place {
+    type Value = (Option<Address>, String);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Place {
+    type Value = (Option<Address>, String);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an address and an id")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let first = list.next_element_seed(HalfSeed)?;
+        let second = list.next_element_seed(HalfSeed)?;
+        let rest = list.next_element::<IgnoredAny>()?;
+        match (first, second, rest) {
+            (Some(Half::Address(address)), Some(Half::Id(id)), None)
+            | (Some(Half::Id(id)), Some(Half::Address(address)), None) => Ok((address, id)),
+            _ => Err(A::Error::custom("not an address and an id")),
+        }
+    }
+}
+
+/// One half of a pair, told from the other by its JSON type.
+enum Half {
+    Address(Option<Address>),
+    Id(String),
+}
+
+struct HalfSeed;
+
+impl<'de> DeserializeSeed<'de> for HalfSeed {
+    type Value = Half;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Half, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for HalfSeed {
+    type Value = Half;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an address, null or an id")
+    }
+
+    fn visit_str<E: Error>(self, id: &str) -> Result<Half, E> {
+        Text.visit_str(id).map(Half::Id)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Half, E> {
+        Ok(Half::Address(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Half, A::Error> {
+        MaybeAddress.visit_seq(list).map(Half::Address)
     }
 }
 

@@ -4,7 +4,7 @@
 //! is compressed ([`Compression`]), how a body holds packets ([`Packets`]), what the first four
 //! packets mean ([`PathfindingMessage`]), what ids are made of ([`NodeId`], [`MessageId`],
 //! [`Protocol`]), and what nodes tell each other in payloads of their own ([`Handshake`],
-//! [`PeerEntry`]).
+//! [`PeerEntry`], [`Request`], [`Response`]), and what nodes of this crate add ([`Extension`]).
 //!
 //! It does not know who sent a byte, on which connection, in which order, or what time it is. It
 //! takes what py2p takes; how much of that a node is willing to take is the caller's decision,
@@ -20,11 +20,13 @@ mod address;
 pub mod base58;
 mod compression;
 mod error;
+mod extension;
 mod flag;
 mod frame;
 mod handshake;
 mod id;
 mod json;
+mod locate;
 mod packets;
 mod pathfinding;
 mod peers;
@@ -32,10 +34,12 @@ mod peers;
 pub use address::Address;
 pub use compression::{Compression, CompressionError, Compressions};
 pub use error::{DecodeError, EncodeError};
+pub use extension::{Extension, Origin};
 pub use flag::Flag;
 pub use frame::{FrameDecoder, SIZE_HEADER_LEN, strip_size_header};
 pub use handshake::Handshake;
-pub use id::{IdError, MAX_ID_LEN, MessageId, NodeId, Protocol};
+pub use id::{IdError, MAX_ID_LEN, MessageId, NodeId, Protocol, RequestId};
+pub use locate::{Request, Response, Wanted};
 pub use packets::{PacketIter, Packets};
 pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
 pub use peers::PeerEntry;

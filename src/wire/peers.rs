@@ -1,10 +1,6 @@
 //! The payload of a peers list: whom a node knows. PROTOCOL.md §3.2.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
-
-use super::json::{self, List, MaybeAddress, Text};
+use super::json::{self, List, Place};
 use super::{Address, DecodeError, Flag, NodeId};
 
 /// One node of a peers list.
@@ -21,10 +17,7 @@ impl PeerEntry {
     pub fn encode_list(entries: &[Self]) -> Vec<Vec<u8>> {
         let texts: Vec<String> = entries
             .iter()
-            .map(|entry| {
-                let address = json::write_address(entry.address.as_ref());
-                format!("[{address}, {}]", json::quote(entry.id.as_str()))
-            })
+            .map(|entry| json::write_place(entry.address.as_ref(), entry.id.as_str()))
             .collect();
         vec![Flag::Peers.as_bytes().to_vec(), format!("[{}]", texts.join(", ")).into_bytes()]
     }
@@ -42,83 +35,16 @@ impl PeerEntry {
         max_count: usize,
     ) -> Result<Vec<Self>, DecodeError> {
         let list = payload.into_iter().nth(1).ok_or(DecodeError::MissingData(FIELD))?;
-        let pairs = json::read(list, List { element: Pair, max_count })
+        let places = json::read(list, List { element: Place, max_count })
             .ok_or(DecodeError::BadJson(FIELD))?;
         let entry = |(address, id): (_, String)| {
             NodeId::parse(id.as_bytes()).ok().map(|id| Self { address, id })
         };
-        Ok(pairs.into_iter().filter_map(entry).collect())
+        Ok(places.into_iter().filter_map(entry).collect())
     }
 }
 
 const FIELD: &str = "peers list";
-
-/// Reads an address and an id, in either order.
-#[derive(Clone, Copy)]
-struct Pair;
-
-impl<'de> DeserializeSeed<'de> for Pair {
-    type Value = (Option<Address>, String);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Pair {
-    type Value = (Option<Address>, String);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an address and an id")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let first = list.next_element_seed(HalfSeed)?;
-        let second = list.next_element_seed(HalfSeed)?;
-        let rest = list.next_element::<IgnoredAny>()?;
-        match (first, second, rest) {
-            (Some(Half::Address(address)), Some(Half::Id(id)), None)
-            | (Some(Half::Id(id)), Some(Half::Address(address)), None) => Ok((address, id)),
-            _ => Err(A::Error::custom("not an address and an id")),
-        }
-    }
-}
-
-/// One half of a pair, told from the other by its JSON type.
-enum Half {
-    Address(Option<Address>),
-    Id(String),
-}
-
-struct HalfSeed;
-
-impl<'de> DeserializeSeed<'de> for HalfSeed {
-    type Value = Half;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Half, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for HalfSeed {
-    type Value = Half;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an address, null or an id")
-    }
-
-    fn visit_str<E: Error>(self, id: &str) -> Result<Half, E> {
-        Text.visit_str(id).map(Half::Id)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Half, E> {
-        Ok(Half::Address(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Half, A::Error> {
-        MaybeAddress.visit_seq(list).map(Half::Address)
-    }
-}
 
 #[cfg(test)]
 mod tests {

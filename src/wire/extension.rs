@@ -1,0 +1,143 @@
+//! What a node of this crate can do beyond the 0.2 protocol, and how it says so.
+//! PROTOCOL.md §5.
+
+use std::fmt;
+use std::fmt::Write;
+
+/// The first word of the packet. A packet that begins otherwise says nothing.
+const NAME: &str = "rs2p";
+
+/// The longest packet that is read, in bytes.
+const MAX_LEN: usize = 1_024;
+
+/// Told in a sixth packet behind a handshake's five, where a py2p node reads nothing.
+///
+/// The packet is a line of words: `rs2p`, then one word for each thing that the node can do. A
+/// reader passes over words that it does not know, so that words can be added. What is written
+/// here is used on a connection only where both ends have written it.
+///
+/// ```
+/// use rs2p::wire::Extension;
+///
+/// let extension = Extension { incarnation: 1, link: 0xabc };
+/// assert_eq!(extension.to_string(), "rs2p incarnation=0000000000000001 link=0000000000000abc");
+/// let newer = b"rs2p wings link=abc incarnation=1";
+/// assert_eq!(Extension::parse(newer), Some(extension));
+/// assert_eq!(Extension::parse(b"something else"), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Extension {
+    /// Which life of the node this is: drawn at random when it starts. The node numbers its
+    /// messages within it.
+    pub incarnation: u64,
+    /// The node's name for this connection, drawn at random for each. It lets two nodes talk
+    /// about one connection over another.
+    pub link: u64,
+}
+
+impl Extension {
+    /// Reads the packet; `None` where it is not one of these, or lacks a word.
+    pub fn parse(packet: &[u8]) -> Option<Self> {
+        if packet.len() > MAX_LEN {
+            return None;
+        }
+        let mut words = std::str::from_utf8(packet).ok()?.split(' ');
+        if words.next() != Some(NAME) {
+            return None;
+        }
+        let (mut incarnation, mut link) = (None, None);
+        for word in words {
+            match word.split_once('=') {
+                Some(("incarnation", value)) => incarnation = u64::from_str_radix(value, 16).ok(),
+                Some(("link", value)) => link = u64::from_str_radix(value, 16).ok(),
+                _ => {}
+            }
+        }
+        Some(Self { incarnation: incarnation?, link: link? })
+    }
+}
+
+/// The packet's text.
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { incarnation, link } = self;
+        f.write_str(NAME)?;
+        f.write_char(' ')?;
+        write!(f, "incarnation={incarnation:016x} link={link:016x}")
+    }
+}
+
+/// The length of an [`Origin`] on the wire.
+const ORIGIN_LEN: usize = 16;
+
+/// Which message of its sender a message is. Stands where the 0.2 protocol has the message id,
+/// between nodes that have told each other their [`Extension`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Which life of the sender.
+    pub incarnation: u64,
+    /// The message's number in it, from 1.
+    pub sequence: u64,
+}
+
+impl Origin {
+    /// Two numbers of eight bytes, the most significant first.
+    pub fn encode(self) -> [u8; ORIGIN_LEN] {
+        let mut bytes = [0; ORIGIN_LEN];
+        let (incarnation, sequence) = bytes.split_at_mut(8);
+        incarnation.copy_from_slice(&self.incarnation.to_be_bytes());
+        sequence.copy_from_slice(&self.sequence.to_be_bytes());
+        bytes
+    }
+
+    /// Reads what [`Origin::encode`] wrote; `None` for a packet of any other length, such as a
+    /// message id of the 0.2 protocol.
+    pub fn decode(packet: &[u8]) -> Option<Self> {
+        let (incarnation, rest) = packet.split_first_chunk()?;
+        let sequence = rest.try_into().ok()?;
+        Some(Self {
+            incarnation: u64::from_be_bytes(*incarnation),
+            sequence: u64::from_be_bytes(sequence),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_node_says_is_what_others_read() {
+        let extension = Extension { incarnation: u64::MAX, link: 0 };
+        assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+    }
+
+    #[test]
+    fn a_packet_that_lacks_a_word_or_is_another_says_nothing() {
+        for packet in [
+            "",
+            "rs2p",
+            "rs2p link=1",
+            "rs2p incarnation=1",
+            "rs2p incarnation=x link=1",
+            "rs2p incarnation=11111111111111111 link=1",
+            "rs2p incarnation= link=1",
+            "RS2P incarnation=1 link=1",
+            "rs2p2 incarnation=1 link=1",
+        ] {
+            assert_eq!(Extension::parse(packet.as_bytes()), None, "{packet}");
+        }
+        assert_eq!(Extension::parse(b"rs2p incarnation=1 link=1 \xff"), None);
+        let long = format!("rs2p incarnation=1 link=1 {}", "x".repeat(MAX_LEN));
+        assert_eq!(Extension::parse(long.as_bytes()), None);
+    }
+
+    #[test]
+    fn an_origin_has_sixteen_bytes_and_no_other_packet_is_one() {
+        let origin = Origin { incarnation: 1, sequence: u64::MAX };
+        assert_eq!(Origin::decode(&origin.encode()), Some(origin));
+        for len in [0, 7, 8, 15, 17, 65, 66] {
+            assert_eq!(Origin::decode(&vec![b'x'; len]), None, "{len} bytes");
+        }
+    }
+}
