@@ -5,7 +5,10 @@ use std::fmt;
 use std::io;
 
 use rand::rngs::SysError;
-use rs2p::{BindError, ConnectError, SendError};
+use rs2p::{BindError, CloseReason, ConnectError, SendError};
+
+/// What helps where files are short and the limit was not known before.
+const FILES_HINT: &str = " (too few open files? raise their limit with `ulimit -n`)";
 
 #[derive(Debug)]
 pub(crate) enum MeshError {
@@ -35,18 +38,16 @@ impl fmt::Display for MeshError {
                  raise it with `ulimit -n {needed}`, or take fewer nodes"
             ),
             Self::Bind { node, error } => {
-                write!(f, "node {node} could not be opened")?;
-                if is_out_of_files(error) {
-                    write!(
-                        f,
-                        " (raise the limit of open files with `ulimit -n`, or take fewer nodes)"
-                    )?;
-                }
-                Ok(())
+                let hint = if is_out_of_files(error) { FILES_HINT } else { "" };
+                write!(f, "node {node} could not be opened{hint}")
             }
             Self::Thread(_) => write!(f, "a receiving thread could not be started"),
-            Self::Connect { from, to, .. } => {
-                write!(f, "node {from} could not be linked to node {to}")
+            Self::Connect { from, to, error } => {
+                // The library does not tell which error of the network it was. Within one machine
+                // there is hardly another.
+                let is_network = matches!(error, ConnectError::Closed(CloseReason::Network(_)));
+                let hint = if is_network { FILES_HINT } else { "" };
+                write!(f, "node {from} could not be linked to node {to}{hint}")
             }
             Self::Joining { node, missing } => {
                 write!(f, "node {node} was not linked in time to its neighbors {missing:?}")

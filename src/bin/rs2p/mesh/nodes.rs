@@ -12,11 +12,11 @@ use super::receivers::Body;
 use crate::topology::Links;
 
 /// The files that a node keeps open (listener, poller, waker) and those that each link does.
-const FILES_PER_NODE: usize = 4;
+const FILES_PER_NODE: usize = 3;
 const FILES_PER_LINK: usize = 2;
 
-/// The files that any program has open.
-const FILES_OTHER: usize = 16;
+/// The files that any program has open, and those of nodes that try each other's addresses.
+const FILES_OTHER: usize = 32;
 
 /// How many nodes leave at once. Waiting is most of it.
 const CLOSING_THREADS: usize = 16;

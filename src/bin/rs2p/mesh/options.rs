@@ -23,7 +23,8 @@ Options:
   --topology SHAPE   line, ring, star, grid or random (default random)
   --degree D         Average number of neighbors in a random mesh, 1 to 511 (default 4);
                      a mesh is always connected, and has no link twice
-  --messages M       Number of messages in all, 0 to 1000000 (default 10000)
+  --messages M       Number of messages in all, 0 to 1000000 (default: for about 100000
+                     deliveries, at most 10000)
   --size BYTES       Contents of each message, 0 to 4193280 bytes that do not compress
                      (default 64)
   --seed S           Choose links and contents as an earlier run did (default: by chance);
@@ -32,7 +33,8 @@ Options:
   --json             Print one JSON object at the end instead of text
   -h, --help         Print this
 
-It needs about 4 open files a node and 2 a link. See `ulimit -n`.
+It needs about 3 open files a node and 2 a link. See `ulimit -n`. No more than 32 messages are on
+their way at once, so that nothing but the mesh can lose any.
 
 Exit code: 0 where every node got every message exactly once, 1 where not or where the mesh could
 not be built, 2 where the arguments are wrong.
@@ -96,13 +98,13 @@ impl Options {
             nodes: 8,
             topology: Topology::Random,
             degree: DEFAULT_DEGREE,
-            messages: 10_000,
+            messages: 0,
             size: 64,
             seed: None,
             timeout: Duration::from_secs(10),
             json: false,
         };
-        let mut degree = None;
+        let (mut degree, mut messages) = (None, None);
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("nodes") => {
@@ -118,7 +120,7 @@ impl Options {
                 }
                 Long("messages") => {
                     let range = 0..=MAX_MESSAGES;
-                    options.messages = args::number("--messages", &parser.value()?, &range)?;
+                    messages = Some(args::number("--messages", &parser.value()?, &range)?);
                 }
                 Long("size") => {
                     options.size = args::number("--size", &parser.value()?, &(0..=MAX_SIZE))?;
@@ -134,6 +136,7 @@ impl Options {
                 other => return Err(args::refuse(other, &NAMES)),
             }
         }
+        options.messages = messages.unwrap_or_else(|| default_messages(options.nodes));
         options.set_degree(degree)?;
         Ok(options)
     }
@@ -148,6 +151,11 @@ impl Options {
         self.degree = degree;
         Ok(())
     }
+}
+
+/// A demonstration of a few seconds, whatever the number of nodes.
+fn default_messages(node_count: usize) -> u64 {
+    (100_000 / node_count.max(1) as u64).min(10_000)
 }
 
 #[cfg(test)]
@@ -177,6 +185,13 @@ mod tests {
         let with_equals =
             "--nodes=3 --degree=2 --messages=5 --size=0 --seed=7 --timeout=1.5 --json";
         assert_eq!(parse(with_equals), Ok(expected));
+    }
+
+    #[test]
+    fn larger_meshes_get_fewer_messages_unless_asked() {
+        let messages = |args: &str| parse(args).unwrap().messages;
+        assert_eq!([messages(""), messages("--nodes 128")], [10_000, 781]);
+        assert_eq!(messages("--messages 9 --nodes 128"), 9);
     }
 
     #[test]
