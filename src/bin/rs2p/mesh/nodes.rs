@@ -1,0 +1,189 @@
+//! The nodes of the mesh, from opening to closing.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use rs2p::{Encryption, MeshSocket, NodeId, Stats};
+
+use super::error::MeshError;
+use super::options::Options;
+use super::receivers::Body;
+use crate::topology::Links;
+
+/// The files that a node keeps open (listener, poller, waker) and those that each link does.
+const FILES_PER_NODE: usize = 3;
+const FILES_PER_LINK: usize = 2;
+
+/// The files that any program has open, and those of nodes that try each other's addresses.
+const FILES_OTHER: usize = 32;
+
+/// How many nodes leave at once. Waiting is most of it.
+const CLOSING_THREADS: usize = 16;
+
+/// Refuses a mesh that would run out of open files, where the limit can be known.
+pub(super) fn check_open_files(node_count: usize, link_count: usize) -> Result<(), MeshError> {
+    let needed = node_count * FILES_PER_NODE + link_count * FILES_PER_LINK + FILES_OTHER;
+    match open_files_limit() {
+        Some(limit) if limit < needed => Err(MeshError::TooManyFiles { needed, limit }),
+        _ => Ok(()),
+    }
+}
+
+/// The soft limit of this process, where the operating system tells it by a file (Linux).
+fn open_files_limit() -> Option<usize> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[derive(Debug)]
+pub(super) struct Nodes {
+    sockets: Vec<MeshSocket>,
+}
+
+impl Nodes {
+    pub(super) fn bind(options: &Options, progress: impl Fn(usize)) -> Result<Self, MeshError> {
+        let mut sockets = Vec::with_capacity(options.nodes);
+        for node in 0..options.nodes {
+            let socket = MeshSocket::builder()
+                .encryption(Encryption::Plaintext)
+                .max_outgoing(0)
+                .configure(|config| {
+                    // The hub of a star takes all others.
+                    config.max_incoming = options.nodes;
+                    config.connect_timeout = options.timeout;
+                    config.handshake_timeout = options.timeout;
+                })
+                .bind("127.0.0.1:0")
+                .map_err(|error| MeshError::Bind { node, error })?;
+            sockets.push(socket);
+            progress(sockets.len());
+        }
+        Ok(Self { sockets })
+    }
+
+    /// Makes the links, and waits until both ends of each know of it.
+    pub(super) fn join(
+        &self,
+        links: &Links,
+        timeout: Duration,
+        progress: impl Fn(usize),
+    ) -> Result<(), MeshError> {
+        for (done, &(from, to)) in links.pairs().iter().enumerate() {
+            if let (Some(dialer), Some(other)) = (self.sockets.get(from), self.sockets.get(to)) {
+                dialer.connect(other.local_addr()).map_err(|error| MeshError::Connect {
+                    from,
+                    to,
+                    error,
+                })?;
+            }
+            progress(done + 1);
+        }
+        for (node, (socket, wanted)) in self.sockets.iter().zip(links.neighbors()).enumerate() {
+            if socket.wait_for_peers(wanted.len(), timeout) < wanted.len() {
+                let found: Vec<NodeId> =
+                    socket.routing_table().into_iter().map(|peer| peer.id).collect();
+                let is_found = |id: NodeId| found.contains(&id);
+                let missing = wanted
+                    .into_iter()
+                    .filter(|&node| !self.sockets.get(node).is_some_and(|it| is_found(it.id())))
+                    .collect();
+                return Err(MeshError::Joining { node, missing });
+            }
+        }
+        Ok(())
+    }
+
+    /// Broadcasts a message from the node whose turn it is.
+    pub(super) fn send(&self, number: u64, body: &Body) -> Result<(), MeshError> {
+        let node = turn(number, self.count());
+        let Some(socket) = self.sockets.get(node) else { return Ok(()) };
+        socket.send(&body.packets(number)).map(drop).map_err(|error| MeshError::Send {
+            node,
+            number,
+            error,
+        })
+    }
+
+    /// All leave the mesh. Returns how many did in good order.
+    pub(super) fn close(&self, progress: impl Fn(usize)) -> usize {
+        let mut good = 0;
+        let mut done = 0;
+        for sockets in self.sockets.chunks(CLOSING_THREADS) {
+            good += thread::scope(|scope| {
+                let closing: Vec<_> =
+                    sockets.iter().map(|socket| scope.spawn(|| socket.close())).collect();
+                closing.into_iter().filter_map(|it| it.join().ok()).filter(|good| *good).count()
+            });
+            done += sockets.len();
+            progress(done);
+        }
+        good
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let stats = self.sockets.iter().map(MeshSocket::stats);
+        stats.fold(Traffic::default(), |sum, stats| sum.plus(&stats))
+    }
+
+    pub(super) fn sockets(&self) -> &[MeshSocket] {
+        &self.sockets
+    }
+
+    pub(super) fn ids(&self) -> Vec<NodeId> {
+        self.sockets.iter().map(MeshSocket::id).collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// How many nodes are to receive each message.
+    pub(super) fn receiver_count(&self) -> u64 {
+        self.sockets.len().saturating_sub(1) as u64
+    }
+}
+
+/// The node that sends a message: each in turn.
+pub(super) fn turn(number: u64, node_count: usize) -> usize {
+    usize::try_from(number).unwrap_or_default() % node_count.max(1)
+}
+
+/// What all nodes counted together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) frames_in: u64,
+    pub(super) frames_out: u64,
+    pub(super) bytes_out: u64,
+    /// Messages that came again, at another node or at their sender.
+    pub(super) duplicates: u64,
+    /// Messages dropped for any other reason.
+    pub(super) dropped: u64,
+    pub(super) refused: u64,
+}
+
+impl Traffic {
+    fn plus(self, stats: &Stats) -> Self {
+        let duplicates = stats.dropped.duplicate + stats.dropped.own;
+        Self {
+            frames_in: self.frames_in + stats.frames_in,
+            frames_out: self.frames_out + stats.frames_out,
+            bytes_out: self.bytes_out + stats.bytes_out,
+            duplicates: self.duplicates + duplicates,
+            dropped: self.dropped + stats.dropped.total() - duplicates,
+            refused: self.refused + stats.refused,
+        }
+    }
+
+    pub(super) fn since(self, earlier: &Self) -> Self {
+        Self {
+            frames_in: self.frames_in.saturating_sub(earlier.frames_in),
+            frames_out: self.frames_out.saturating_sub(earlier.frames_out),
+            bytes_out: self.bytes_out.saturating_sub(earlier.bytes_out),
+            duplicates: self.duplicates.saturating_sub(earlier.duplicates),
+            dropped: self.dropped.saturating_sub(earlier.dropped),
+            refused: self.refused.saturating_sub(earlier.refused),
+        }
+    }
+}

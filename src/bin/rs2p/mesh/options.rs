@@ -1,0 +1,243 @@
+//! What the user asks of `rs2p mesh`.
+
+use std::time::Duration;
+
+use lexopt::Arg::Long;
+
+use crate::args::{self, UsageError};
+use crate::topology::Topology;
+
+pub(crate) const SUMMARY: &str = "Run a whole mesh on this machine and check every delivery";
+
+pub(crate) const HELP: &str = "\
+rs2p mesh: run a whole mesh on this machine and check every delivery
+
+Starts real nodes on 127.0.0.1 in one process, links them in a shape, and lets them broadcast
+messages in turn: message 0 from node 0, message 1 from node 1, and so on. Every other node must
+receive each message exactly once, and its sender not at all. The mesh is not encrypted.
+
+Usage: rs2p mesh [OPTIONS]
+
+Options:
+  --nodes N          Number of nodes, 1 to 512 (default 8)
+  --topology SHAPE   line, ring, star, grid or random (default random)
+  --degree D         Average number of neighbors in a random mesh, 1 to 511 (default 4);
+                     a mesh is always connected, and has no link twice
+  --messages M       Number of messages in all, 0 to 1000000 (default: for about 100000
+                     deliveries, at most 10000)
+  --size BYTES       Contents of each message, 0 to 4193280 bytes that do not compress
+                     (default 64)
+  --seed S           Choose links and contents as an earlier run did (default: by chance);
+                     node ids, ports and times differ all the same
+  --timeout SECONDS  Give up when nothing arrives for so long (default 10)
+  --json             Print one JSON object at the end instead of text
+  -h, --help         Print this
+
+It needs about 3 open files a node and 2 a link. See `ulimit -n`. No more than 32 messages are on
+their way at once, so that nothing but the mesh can lose any.
+
+Exit code: 0 where every node got every message exactly once, 1 where not or where the mesh could
+not be built, 2 where the arguments are wrong.
+
+JSON: `ok`; `nodes`, `topology`, `seed`, `messages`, `size` as asked for; `links`;
+`degree` {min, mean, max}; `times_us` {bind, join, deliver, close, total} in microseconds;
+`sent`, the messages sent; `deliveries` {expected, delivered, missing, duplicates, echoes, strays,
+lagged}: echoes came back to their sender, strays were no message of this run, lagged were
+discarded by a full inbox; `missing`, the first 100 messages that did not arrive everywhere, as
+{message, sender, receivers}; `latency_us` {min, p50, p99, max} or null, from sending to receipt;
+`wire` {frames, bytes, frames_per_delivery, bytes_per_delivery, duplicates, dropped, refused}
+while messages were sent: duplicates were received again and dropped by the node, dropped are
+those dropped for another reason, refused found a neighbor's queue full; `closed`, the nodes whose
+connections all ended in good order. An error before there are results is on stderr only.
+
+Examples:
+  rs2p mesh
+  rs2p mesh --nodes 64 --topology ring
+  rs2p mesh --nodes 32 --degree 8 --messages 500 --size 10000
+  rs2p mesh --seed 7 --json
+";
+
+/// Every option, for suggestions.
+const NAMES: [&str; 9] = [
+    "--nodes",
+    "--topology",
+    "--degree",
+    "--messages",
+    "--size",
+    "--seed",
+    "--timeout",
+    "--json",
+    "--help",
+];
+
+const MAX_NODES: usize = 512;
+const MAX_MESSAGES: u64 = 1_000_000;
+
+/// The default of the node's `max_frame_len`, less room for the header packets.
+const MAX_SIZE: usize = (4 << 20) - (1 << 10);
+
+const DEFAULT_DEGREE: usize = 4;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) nodes: usize,
+    pub(super) topology: Topology,
+    /// Of a random mesh only.
+    pub(super) degree: usize,
+    pub(super) messages: u64,
+    /// In bytes.
+    pub(super) size: usize,
+    pub(super) seed: Option<u64>,
+    pub(super) timeout: Duration,
+    pub(super) json: bool,
+}
+
+impl Options {
+    pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Self, UsageError> {
+        let mut options = Self {
+            nodes: 8,
+            topology: Topology::Random,
+            degree: DEFAULT_DEGREE,
+            messages: 0,
+            size: 64,
+            seed: None,
+            timeout: Duration::from_secs(10),
+            json: false,
+        };
+        let (mut degree, mut messages) = (None, None);
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("nodes") => {
+                    options.nodes = args::number("--nodes", &parser.value()?, &(1..=MAX_NODES))?;
+                }
+                Long("topology") => {
+                    options.topology =
+                        args::choice("--topology", &parser.value()?, &Topology::ALL)?;
+                }
+                Long("degree") => {
+                    let range = 1..=MAX_NODES - 1;
+                    degree = Some(args::number("--degree", &parser.value()?, &range)?);
+                }
+                Long("messages") => {
+                    let range = 0..=MAX_MESSAGES;
+                    messages = Some(args::number("--messages", &parser.value()?, &range)?);
+                }
+                Long("size") => {
+                    options.size = args::number("--size", &parser.value()?, &(0..=MAX_SIZE))?;
+                }
+                Long("seed") => {
+                    let range = 0..=u64::MAX;
+                    options.seed = Some(args::number("--seed", &parser.value()?, &range)?);
+                }
+                Long("timeout") => {
+                    options.timeout = args::seconds("--timeout", &parser.value()?)?;
+                }
+                Long("json") => options.json = true,
+                other => return Err(args::refuse(other, &NAMES)),
+            }
+        }
+        options.messages = messages.unwrap_or_else(|| default_messages(options.nodes));
+        options.set_degree(degree)?;
+        Ok(options)
+    }
+
+    fn set_degree(&mut self, degree: Option<usize>) -> Result<(), UsageError> {
+        let Some(degree) = degree else { return Ok(()) };
+        if self.topology != Topology::Random {
+            let because =
+                format!("the degrees of a {} are given by its shape", self.topology.name());
+            return Err(UsageError::Useless { option: "--degree", because });
+        }
+        self.degree = degree;
+        Ok(())
+    }
+}
+
+/// A demonstration of a few seconds, whatever the number of nodes.
+fn default_messages(node_count: usize) -> u64 {
+    (100_000 / node_count.max(1) as u64).min(10_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &str) -> Result<Options, String> {
+        let parser = lexopt::Parser::from_args(args.split_whitespace());
+        Options::parse(parser).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_option_is_read_in_both_forms() {
+        let all = "--nodes 3 --topology random --degree 2 --messages 5 --size 0 --seed 7 \
+                   --timeout 1.5 --json";
+        let expected = Options {
+            nodes: 3,
+            topology: Topology::Random,
+            degree: 2,
+            messages: 5,
+            size: 0,
+            seed: Some(7),
+            timeout: Duration::from_millis(1500),
+            json: true,
+        };
+        assert_eq!(parse(all), Ok(expected.clone()));
+        let with_equals =
+            "--nodes=3 --degree=2 --messages=5 --size=0 --seed=7 --timeout=1.5 --json";
+        assert_eq!(parse(with_equals), Ok(expected));
+    }
+
+    #[test]
+    fn larger_meshes_get_fewer_messages_unless_asked() {
+        let messages = |args: &str| parse(args).unwrap().messages;
+        assert_eq!([messages(""), messages("--nodes 128")], [10_000, 781]);
+        assert_eq!(messages("--messages 9 --nodes 128"), 9);
+    }
+
+    #[test]
+    fn the_order_of_degree_and_topology_does_not_matter() {
+        let because = "--degree has no effect: the degrees of a ring are given by its shape";
+        for args in ["--degree 2 --topology ring", "--topology ring --degree 2"] {
+            assert_eq!(parse(args), Err(because.to_owned()));
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        for (args, expected) in [
+            ("--nodes 0", "--nodes takes a number from 1 to 512, not `0`"),
+            ("--nodes 513", "--nodes takes a number from 1 to 512, not `513`"),
+            ("--size 4193281", "--size takes a number from 0 to 4193280, not `4193281`"),
+            (
+                "--topology cube",
+                "--topology takes one of line, ring, star, grid, random, not `cube`",
+            ),
+            ("--noeds 3", "unknown option `--noeds`; did you mean `--nodes`?"),
+            ("--frobnicate", "unknown option `--frobnicate`; try `rs2p --help`"),
+            ("-n 3", "unknown option `-n`; try `rs2p --help`"),
+            ("12", "unexpected argument `12`; try `rs2p --help`"),
+            ("--nodes", "missing argument for option '--nodes'; try `rs2p --help`"),
+        ] {
+            assert_eq!(parse(args), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_option() {
+        for name in NAMES {
+            assert!(HELP.contains(name), "{name}");
+        }
+        for line in HELP.lines() {
+            assert!(line.len() <= 100, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_states_the_limits() {
+        for limit in
+            [format!("1 to {MAX_NODES}"), format!("0 to {MAX_SIZE}"), format!("{MAX_MESSAGES}")]
+        {
+            assert!(HELP.contains(&limit), "{limit}");
+        }
+    }
+}

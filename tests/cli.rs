@@ -1,0 +1,178 @@
+//! The program `rs2p`, run as users and scripts run it.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn rs2p(args: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rs2p")).args(args.split_whitespace()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Runs a mesh and reads its figures.
+fn figures(args: &str) -> Value {
+    let output = rs2p(&format!("mesh --json {args}"));
+    assert_eq!(output.status.code(), Some(0), "{args}: {output:?}");
+    assert_eq!(text(&output.stderr), "", "{args}");
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["ok"], true, "{args}: {figures}");
+    figures
+}
+
+/// Whether a run took so many frames. On a busy machine a late handshake may be among them.
+fn in_frames(figures: &Value, expected: u64) -> bool {
+    figures["wire"]["frames"]
+        .as_u64()
+        .is_some_and(|found| (expected..expected + 6).contains(&found))
+}
+
+#[test]
+fn every_shape_of_small_sizes_delivers_everything_once() {
+    for topology in ["line", "ring", "star", "grid", "random"] {
+        for nodes in [1, 2, 3, 5, 8] {
+            let args = format!("--topology {topology} --nodes {nodes} --messages 20 --seed 5");
+            let figures = figures(&args);
+            let expected = 20 * (nodes - 1);
+            assert_eq!(figures["deliveries"]["expected"], expected, "{args}");
+            assert_eq!(figures["deliveries"]["delivered"], expected, "{args}");
+            for wrong in ["missing", "duplicates", "echoes", "strays", "lagged"] {
+                assert_eq!(figures["deliveries"][wrong], 0, "{wrong} of {args}");
+            }
+            assert_eq!(figures["closed"], nodes, "{args}: {figures}");
+        }
+    }
+}
+
+#[test]
+fn json_holds_the_figures_of_the_shape() {
+    let star = figures("--topology star --nodes 6 --messages 12 --size 100 --seed 1");
+    assert_eq!(star["links"], 5);
+    assert_eq!(star["degree"]["max"], 5);
+    assert_eq!((&star["topology"], &star["seed"]), (&"star".into(), &1.into()));
+    assert_eq!((&star["sent"], &star["wire"]["duplicates"]), (&12.into(), &0.into()));
+    // A tree carries each message over each link once.
+    assert!(in_frames(&star, 60), "{star}");
+    let bytes = star["wire"]["bytes_per_delivery"].as_f64().unwrap();
+    assert!((250.0..450.0).contains(&bytes), "{bytes}");
+    for latency in ["min", "p50", "p99", "max"] {
+        assert!(star["latency_us"][latency].is_u64(), "{star}");
+    }
+    for phase in ["bind", "join", "deliver", "close", "total"] {
+        assert!(star["times_us"][phase].is_u64(), "{star}");
+    }
+}
+
+#[test]
+fn a_ring_drops_what_comes_from_both_sides() {
+    let ring = figures("--topology ring --nodes 5 --messages 10");
+    assert_eq!(ring["links"], 5);
+    // The arms of a flood meet somewhere: one frame or two of each message come too late.
+    let duplicates = ring["wire"]["duplicates"].as_u64().unwrap();
+    assert!((10..=20).contains(&duplicates), "{ring}");
+    assert!(in_frames(&ring, 40 + duplicates), "{ring}");
+}
+
+#[test]
+fn large_empty_and_no_messages_work() {
+    let large = figures("--nodes 3 --messages 2 --size 4193280");
+    assert_eq!(large["deliveries"]["delivered"], 4);
+    assert_eq!(figures("--nodes 3 --size 0 --messages 5")["deliveries"]["delivered"], 10);
+    let none = figures("--nodes 3 --messages 0");
+    assert_eq!((&none["sent"], &none["latency_us"]), (&0.into(), &Value::Null));
+}
+
+#[test]
+fn a_seed_repeats_the_links() {
+    let degree = |args: &str| figures(args)["degree"].clone();
+    assert_eq!(
+        degree("--nodes 12 --messages 1 --seed 3"),
+        degree("--nodes 12 --messages 1 --seed 3")
+    );
+    assert!(figures("--nodes 2 --messages 1")["seed"].is_u64());
+}
+
+#[test]
+fn the_text_tells_each_phase_in_plain_lines() {
+    let output = rs2p("mesh --nodes 4 --topology grid --messages 10 --seed 2");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = text(&output.stdout);
+    assert!(shown.starts_with("4 nodes, grid, 10 messages of 64 bytes each, seed 2\n"), "{shown}");
+    let labels: Vec<&str> =
+        shown.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    let expected =
+        ["nodes", "links", "delivered", "duplicates", "latency", "traffic", "closed", "ok"];
+    assert_eq!(labels, expected, "{shown}");
+    assert!(shown.contains("30 of 30"), "{shown}");
+    assert!(!shown.contains(['\x1b', '\r']), "{shown:?}");
+}
+
+#[test]
+fn wrong_arguments_are_one_line_and_exit_code_2() {
+    for (args, expected) in [
+        ("mehs", "unknown command `mehs`; did you mean `mesh`?"),
+        ("frobnicate", "unknown command `frobnicate`; try `rs2p --help`"),
+        ("help frobnicate", "unknown command `frobnicate`; try `rs2p --help`"),
+        ("--versoin", "unknown option `--versoin`; did you mean `--version`?"),
+        ("mesh --node 3", "unknown option `--node`; did you mean `--nodes`?"),
+        ("mesh 3", "unexpected argument `3`; try `rs2p --help`"),
+        ("mesh --nodes", "missing argument for option '--nodes'; try `rs2p --help`"),
+        ("mesh --nodes 0", "--nodes takes a number from 1 to 512, not `0`"),
+        ("mesh --timeout 0", "--timeout takes seconds from 0.001 to 3600, not `0`"),
+        ("mesh --json=yes", "unexpected argument for option '--json': \"yes\"; try `rs2p --help`"),
+    ] {
+        let output = rs2p(args);
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert_eq!(text(&output.stderr), format!("error: {expected}\n"), "{args}");
+        assert_eq!(text(&output.stdout), "", "{args}");
+    }
+}
+
+#[test]
+fn help_and_version_are_on_stdout() {
+    let overview = rs2p("");
+    for args in ["--help", "-h", "help"] {
+        assert_eq!(rs2p(args), overview, "{args}");
+    }
+    assert_eq!(overview.status.code(), Some(0));
+    assert!(text(&overview.stdout).contains("\n  mesh "), "{overview:?}");
+    let version = format!("rs2p {}\n", env!("CARGO_PKG_VERSION"));
+    for args in ["--version", "-V"] {
+        assert_eq!(text(&rs2p(args).stdout), version);
+    }
+}
+
+#[test]
+fn the_help_of_mesh_names_each_option_and_its_examples_are_valid() {
+    let output = rs2p("mesh --help");
+    for args in ["help mesh", "mesh -h", "mesh --nodes 3 --help"] {
+        assert_eq!(rs2p(args), output, "{args}");
+    }
+    let help = text(&output.stdout);
+    for option in ["nodes", "topology", "degree", "messages", "size", "seed", "timeout", "json"] {
+        assert!(help.contains(&format!("\n  --{option} ")), "{option}");
+    }
+    let examples: Vec<&str> =
+        help.lines().filter_map(|line| line.strip_prefix("  rs2p mesh")).collect();
+    assert!(examples.len() >= 3, "{help}");
+    for example in examples {
+        // The last value of an option counts, which makes the examples short.
+        let output = rs2p(&format!("mesh {example} --nodes 3 --messages 3"));
+        assert_eq!(output.status.code(), Some(0), "{example}: {output:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_open_files_are_explained() {
+    let run = format!("ulimit -n 64; exec {} mesh --nodes 64", env!("CARGO_BIN_EXE_rs2p"));
+    let output = Command::new("sh").args(["-c", &run]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stderr);
+    assert!(shown.contains("open files") && shown.contains("`ulimit -n "), "{shown}");
+    assert_eq!(shown.lines().count(), 1, "{shown}");
+}
