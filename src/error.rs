@@ -1,11 +1,14 @@
 //! What can go wrong, one enum per operation, and why a connection ended.
 //!
-//! Each variant says whose fault it is by its name. Causes are kept as `source()`.
+//! Each variant says whose fault it is by its name. A text says all that the error knows, but for
+//! an error of the operating system, which is its `source()`.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
+use crate::conn_id::ConnId;
 use crate::wire::{DecodeError, NodeId};
 
 /// Why a connection ended, or never came to be.
@@ -20,6 +23,8 @@ pub enum CloseReason {
     WrongProtocol,
     /// The other end is this node itself.
     SelfConnection,
+    /// Another node answered than the one that was meant.
+    WrongPeer(NodeId),
     /// This node has another connection to the same peer, and keeps that one.
     Duplicate,
     /// Connecting or the handshake took longer than the limit.
@@ -29,13 +34,67 @@ pub enum CloseReason {
         /// The bytes that it did not take.
         unsent_len: usize,
     },
+    /// The peer said nothing when it was asked for a sign of life.
+    Silent,
     /// This node's user ended it.
     Local,
     /// The peer ended it.
     Remote,
     /// The network ended it.
-    Network(io::ErrorKind),
+    Network(NetworkError),
 }
+
+/// What the operating system said of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NetworkError {
+    kind: io::ErrorKind,
+    code: Option<i32>,
+}
+
+impl NetworkError {
+    /// The kind of error.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+
+    /// The operating system's own number for it, where it came from there.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.code
+    }
+}
+
+impl From<io::Error> for NetworkError {
+    fn from(error: io::Error) -> Self {
+        Self { kind: error.kind(), code: error.raw_os_error() }
+    }
+}
+
+impl From<io::ErrorKind> for NetworkError {
+    fn from(kind: io::ErrorKind) -> Self {
+        Self { kind, code: None }
+    }
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => io::Error::from_raw_os_error(code).fmt(f),
+            None => self.kind.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetworkError({:?}, {:?})", self.kind, self.code)
+    }
+}
+
+impl Error for NetworkError {}
+
+impl Error for CloseReason {}
+
+impl Error for Misbehavior {}
 
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,9 +110,11 @@ impl fmt::Display for CloseReason {
             Self::Stalled { unsent_len } => {
                 write!(f, "the peer stopped reading, {unsent_len} bytes were not sent")
             }
+            Self::WrongPeer(id) => write!(f, "another node answered, {}", id.short()),
+            Self::Silent => write!(f, "the peer gave no sign of life"),
             Self::Local => write!(f, "closed by this node"),
             Self::Remote => write!(f, "closed by the peer"),
-            Self::Network(kind) => write!(f, "the network failed: {kind}"),
+            Self::Network(error) => write!(f, "the network failed: {error}"),
         }
     }
 }
@@ -66,6 +127,8 @@ pub enum Misbehavior {
     NoHandshake,
     /// Another handshake after the first.
     SecondHandshake,
+    /// Other compression methods again and again.
+    Renegotiation,
 }
 
 impl fmt::Display for Misbehavior {
@@ -73,6 +136,7 @@ impl fmt::Display for Misbehavior {
         f.write_str(match self {
             Self::NoHandshake => "a message before the handshake",
             Self::SecondHandshake => "a second handshake",
+            Self::Renegotiation => "it changed its compression methods again and again",
         })
     }
 }
@@ -88,6 +152,13 @@ pub enum ConfigError {
         /// Its least value.
         min: usize,
     },
+    /// The named time is too short for anything to happen in it.
+    TooShort {
+        /// The field of [`Config`](crate::Config).
+        field: &'static str,
+        /// Its least value.
+        min: Duration,
+    },
     /// The named limit is above what the protocol or the node can hold.
     TooLarge {
         /// The field of [`Config`](crate::Config).
@@ -101,6 +172,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooSmall { field, min } => write!(f, "{field} must be at least {min}"),
+            Self::TooShort { field, min } => write!(f, "{field} must be at least {min:?}"),
             Self::TooLarge { field, max } => write!(f, "{field} must be at most {max}"),
         }
     }
@@ -128,7 +200,7 @@ impl fmt::Display for BindError {
         match self {
             Self::Resolve(_) => write!(f, "the address to bind could not be resolved"),
             Self::Io(_) => write!(f, "the operating system refused the socket"),
-            Self::Config(_) => write!(f, "the configuration makes no node"),
+            Self::Config(error) => write!(f, "the configuration makes no node: {error}"),
             Self::NoEncryption => write!(f, "no encryption was chosen for the mesh"),
         }
     }
@@ -138,8 +210,7 @@ impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Resolve(error) | Self::Io(error) => Some(error),
-            Self::Config(error) => Some(error),
-            Self::NoEncryption => None,
+            Self::Config(_) | Self::NoEncryption => None,
         }
     }
 }
@@ -150,8 +221,10 @@ impl Error for BindError {
 pub enum DialError {
     /// The address is the node's own.
     SelfConnection,
-    /// The node has a connection that it dialled to this address, or is dialling it.
-    AlreadyConnected(Option<NodeId>),
+    /// The node at this address is a neighbor already.
+    AlreadyConnected(NodeId),
+    /// The address is being dialled already, on this connection.
+    AlreadyDialing(ConnId),
     /// The node is closing.
     Closed,
 }
@@ -160,10 +233,8 @@ impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SelfConnection => write!(f, "the address is this node's own"),
-            Self::AlreadyConnected(Some(id)) => {
-                write!(f, "already connected to that address, node {}", id.short())
-            }
-            Self::AlreadyConnected(None) => write!(f, "already connecting to that address"),
+            Self::AlreadyConnected(id) => write!(f, "already connected to node {}", id.short()),
+            Self::AlreadyDialing(_) => write!(f, "already connecting to that address"),
             Self::Closed => write!(f, "the node is closed"),
         }
     }
@@ -200,8 +271,7 @@ impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Resolve(error) => Some(error),
-            Self::Dial(error) => Some(error),
-            Self::Closed(_) | Self::SocketClosed => None,
+            Self::Dial(_) | Self::Closed(_) | Self::SocketClosed => None,
         }
     }
 }
@@ -226,9 +296,17 @@ pub enum SendError {
         /// The limit: [`Config::max_packets`](crate::Config::max_packets).
         max: usize,
     },
-    /// The same packets were sent too often within the last seconds: a node of the 0.2 protocol
-    /// could not tell one more from the others. See PROTOCOL.md §4.
+    /// The same packets were sent too often within the last seconds, and all neighbors are py2p
+    /// nodes, which could not tell one more from the others. See PROTOCOL.md §4.
     DuplicateInFlight,
+    /// The protocol has a meaning for this sub-flag.
+    ReservedFlag,
+    /// The neighbor's queue has no room.
+    QueueFull,
+    /// The node's own id was given for another's.
+    Myself,
+    /// Too many nodes are being located: [`Config::max_requests`](crate::Config::max_requests).
+    TooManyRequests,
     /// The node's memory of messages is full of younger ones. Try again in a second.
     Overloaded,
     /// The calendar clock was set back so far that a new message would look like an old one.
@@ -250,6 +328,10 @@ impl fmt::Display for SendError {
             Self::DuplicateInFlight => {
                 write!(f, "the same packets were sent too often within the last seconds")
             }
+            Self::ReservedFlag => write!(f, "the protocol has a meaning for this sub-flag"),
+            Self::QueueFull => write!(f, "the neighbor's queue is full"),
+            Self::Myself => write!(f, "the id is this node's own"),
+            Self::TooManyRequests => write!(f, "too many nodes are being located"),
             Self::Overloaded => write!(f, "the node remembers too many recent messages"),
             Self::ClockSetBack => {
                 write!(f, "the clock was set back, a new message would look like an old one")
@@ -260,6 +342,82 @@ impl fmt::Display for SendError {
 }
 
 impl Error for SendError {}
+
+/// Why one neighbor's queue did not take a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is full: [`Config::max_backlog_len`](crate::Config::max_backlog_len).
+    QueueFull,
+    /// The neighbor is a py2p node, which could not tell the message from equal ones that were
+    /// sent within the last seconds.
+    DuplicateInFlight,
+    /// It is no neighbor.
+    Gone,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueFull => "its queue is full",
+            Self::DuplicateInFlight => "it could not tell the message from equal ones",
+            Self::Gone => "it is no neighbor",
+        })
+    }
+}
+
+impl Error for Refusal {}
+
+/// Why a node was not located.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LocateError {
+    /// Nobody was asked.
+    Send(SendError),
+    /// Nobody answered with an address in time.
+    Timeout,
+    /// The mesh socket was closed.
+    Closed,
+}
+
+impl fmt::Display for LocateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(error) => write!(f, "nobody was asked: {error}"),
+            Self::Timeout => write!(f, "nobody answered where the node is"),
+            Self::Closed => write!(f, "the mesh socket is closed"),
+        }
+    }
+}
+
+impl Error for LocateError {}
+
+/// Why a whisper did not go out. The node does not get it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhisperError {
+    /// The message was not even made.
+    Send(SendError),
+    /// The node is no neighbor, and was not located.
+    NotFound(LocateError),
+    /// The node was located, and could not be met there.
+    Unreachable(CloseReason),
+    /// The node was met, and its queue did not take the message.
+    Refused(Refusal),
+}
+
+impl fmt::Display for WhisperError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(error) => error.fmt(f),
+            Self::NotFound(error) => error.fmt(f),
+            Self::Unreachable(reason) => write!(f, "the node could not be met: {reason}"),
+            Self::Refused(refusal) => write!(f, "the node did not take the message: {refusal}"),
+        }
+    }
+}
+
+impl Error for WhisperError {}
 
 /// Why no message was received. The messages that follow are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,19 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::error::CloseReason;
-use crate::time::Instant;
-use crate::wire::{Address, Compressions, MessageId, NodeId, PathfindingMessage};
-
-/// Names one connection of one node. Never used again for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId(pub u64);
-
-impl std::fmt::Display for ConnId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "c{}", self.0)
-    }
-}
+use crate::conn_id::ConnId;
+use crate::error::{CloseReason, LocateError, Refusal, WhisperError};
+use crate::time::UnixTime;
+use crate::wire::{Address, Compressions, MessageId, NodeId, PathfindingMessage, RequestId};
 
 /// Which end opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +31,21 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// A node was located, or not: see [`Node::locate`](crate::node::Node::locate).
+    LocateDone {
+        /// The name of the question.
+        request_id: RequestId,
+        /// Where the node can be reached, as another one says.
+        outcome: Result<Address, LocateError>,
+    },
+    /// A whisper to a distant node is on its way to it, or will never be: see
+    /// [`Node::whisper`](crate::node::Node::whisper).
+    WhisperDone {
+        /// The name of the question.
+        request_id: RequestId,
+        /// Whether the node was met and its queue took the message.
+        outcome: Result<(), WhisperError>,
+    },
     /// A connection that this node dialled leads to a neighbor now. Where the peer was one before
     /// by another connection, this one replaces that.
     Dialed {
@@ -62,8 +68,33 @@ pub enum Event {
     },
 }
 
+/// A connection that ended by somebody's fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// When, by this node's calendar clock.
+    pub time: UnixTime,
+    /// The other end.
+    pub addr: SocketAddr,
+    /// Who that was, as far as it told.
+    pub id: Option<NodeId>,
+    /// What went wrong.
+    pub reason: CloseReason,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { addr, reason, .. } = self;
+        match &self.id {
+            Some(id) => write!(f, "{} at {addr}: {reason}", id.short()),
+            None => write!(f, "{addr}: {reason}"),
+        }
+    }
+}
+
 /// A message on its way to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delivery {
     /// The message as it stood on the wire.
     pub message: PathfindingMessage,
@@ -89,20 +120,47 @@ pub struct PeerInfo {
     pub direction: Direction,
     /// The compression methods that it reads.
     pub compressions: Compressions,
-    /// When it became a neighbor, on the node's time line.
-    pub since: Instant,
+    /// Whether it is a node of this crate, with what that can do beyond the 0.2 protocol.
+    pub is_extended: bool,
+    /// When it became a neighbor, by this node's calendar clock.
+    pub since: UnixTime,
     /// The bytes that wait to be sent to it.
     pub backlog_len: usize,
 }
 
-/// What became of a message that was sent.
+/// What became of a message at this node's own neighbors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SendReport {
-    /// The message's id.
-    pub id: MessageId,
-    /// The number of neighbors whose queue took it.
-    pub queued: usize,
-    /// The neighbors whose queue had no room for it. They may still get it from others.
-    pub refused: Vec<NodeId>,
+    message: PathfindingMessage,
+    queued: usize,
+    refused: Vec<(NodeId, Refusal)>,
+}
+
+impl SendReport {
+    pub(crate) fn new(message: PathfindingMessage) -> Self {
+        Self { message, queued: 0, refused: Vec::new() }
+    }
+
+    pub(crate) fn count_queued(&mut self) {
+        self.queued += 1;
+    }
+
+    pub(crate) fn add_refused(&mut self, id: NodeId, refusal: Refusal) {
+        self.refused.push((id, refusal));
+    }
+
+    /// The number of neighbors whose queue took the message.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// The neighbors whose queue did not take it, and why. They may still get it from others.
+    pub fn refused(&self) -> &[(NodeId, Refusal)] {
+        &self.refused
+    }
+
+    /// The message id, as py2p computes it. Takes a SHA-384 over the payload.
+    pub fn id(&self) -> MessageId {
+        self.message.id()
+    }
 }

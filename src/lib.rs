@@ -16,25 +16,37 @@
 //!
 //! The mesh itself is a state machine without sockets, threads or clocks, in [`node`]; it speaks
 //! the bytes of [`wire`], at the times of [`time`]. Behind a [`MeshSocket`], a thread with an event
-//! loop connects it to the network. Most programs need only what is at this root; the modules are
-//! public for tests, simulations and fuzzers, and may change in a minor release.
+//! loop connects it to the network. Programs need only what is at this root, which is stable. The
+//! modules are public for tests, simulations and fuzzers; what only they name may change in a
+//! minor release.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod builder;
+mod conn_id;
 mod driver;
 mod error;
 mod event;
 mod message;
 pub mod node;
 mod socket;
+mod status;
 pub mod time;
+mod tools;
 pub mod wire;
 
+pub use builder::{Builder, Encryption};
+pub use conn_id::ConnId;
 pub use error::{
-    BindError, CloseReason, ConfigError, ConnectError, DialError, Misbehavior, RecvError, SendError,
+    BindError, CloseReason, ConfigError, ConnectError, DialError, LocateError, Misbehavior,
+    NetworkError, RecvError, Refusal, SendError, WhisperError,
 };
-pub use event::{ConnId, Delivery, Direction, Event, PeerInfo, SendReport};
+pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 pub use message::Message;
-pub use node::{Config, Dropped, Stats};
-pub use socket::{Builder, Encryption, MeshSocket};
-pub use wire::{Address, Compression, Compressions, IdError, MessageId, NodeId, Packets, Protocol};
+pub use node::{Compress, Config, Dropped, Stats};
+pub use socket::{Connecting, MeshSocket};
+pub use status::{CloseReport, Status};
+pub use tools::ProtocolTools;
+pub use wire::{
+    Address, Compression, Compressions, IdError, MessageId, NodeId, Packets, Protocol, RequestId,
+};

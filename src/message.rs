@@ -1,19 +1,25 @@
 //! A message as a user receives it.
 
+use crate::driver::Handle;
+use crate::error::WhisperError;
 use crate::event::Delivery;
-use crate::wire::{MessageId, NodeId, Packets, PathfindingMessage};
+use crate::wire::{Flag, MessageId, NodeId, PathfindingMessage, Protocol};
+use std::fmt;
+use std::sync::Arc;
 
 /// A message that another node sent.
 ///
 /// Nothing in it is proven: in a plaintext mesh any neighbor can state any sender.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Message {
     delivery: Delivery,
+    protocol: Arc<Protocol>,
+    handle: Handle,
 }
 
 impl Message {
-    pub(crate) fn new(delivery: Delivery) -> Self {
-        Self { delivery }
+    pub(crate) fn new(delivery: Delivery, protocol: Arc<Protocol>, handle: Handle) -> Self {
+        Self { delivery, protocol, handle }
     }
 
     /// The node that made the message.
@@ -26,14 +32,20 @@ impl Message {
         self.delivery.neighbor
     }
 
-    /// When it was sent by the sender's clock, in Unix seconds.
-    pub fn time(&self) -> u64 {
-        self.delivery.message.time().unwrap_or(u64::MAX)
+    /// When it was sent by the sender's clock, in Unix seconds; `None` for a whisper that states
+    /// a time above [`u64::MAX`].
+    pub fn time(&self) -> Option<u64> {
+        self.delivery.message.time()
     }
 
     /// The message id, as py2p computes it. Takes a SHA-384 over the payload.
     pub fn id(&self) -> MessageId {
         self.delivery.message.id()
+    }
+
+    /// The protocol of the mesh that it came through.
+    pub fn protocol(&self) -> &Protocol {
+        &self.protocol
     }
 
     /// The packets, the sub-flag first, as in py2p: `broadcast`, then what was given to
@@ -48,13 +60,44 @@ impl Message {
         self.packets().skip(1)
     }
 
+    /// Whether it was for this node alone.
+    pub fn is_whisper(&self) -> bool {
+        self.delivery.message.msg_type() == Flag::Whisper.as_bytes()
+            || self.delivery.message.sub_flag() == Some(Flag::Whisper)
+    }
+
     /// The message as it stood on the wire.
     pub fn as_pathfinding(&self) -> &PathfindingMessage {
         &self.delivery.message
     }
 
-    /// All packets as they stood on the wire, the header included.
-    pub fn as_packets(&self) -> &Packets {
-        self.delivery.message.packets()
+    /// Whispers packets to the sender. Where it is no neighbor it is located and dialled first,
+    /// for which this waits.
+    ///
+    /// # Errors
+    ///
+    /// [`WhisperError`]; then the sender does not get the packets. It comes after
+    /// [`Config::locate_timeout`](crate::Config::locate_timeout) at the latest.
+    pub fn reply<P: AsRef<[u8]>>(&self, packets: &[P]) -> Result<(), WhisperError> {
+        self.handle.whisper(self.sender(), Flag::Whisper.as_bytes(), packets)
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.delivery == other.delivery
+    }
+}
+
+impl Eq for Message {}
+
+/// Lengths only: payloads do not belong in logs.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("sender", &self.sender())
+            .field("neighbor", &self.neighbor())
+            .field("packets", &self.delivery.message.packets())
+            .finish_non_exhaustive()
     }
 }

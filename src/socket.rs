@@ -5,102 +5,16 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::driver::{self, InboxLimits, Started};
-use crate::error::{BindError, ConnectError, DialError, RecvError, SendError};
-use crate::event::{PeerInfo, SendReport};
+use crate::driver::{Daemon, Started, owned};
+use crate::error::{ConnectError, LocateError, RecvError, SendError, WhisperError};
+use crate::event::{Direction, Event, PeerInfo, SendReport};
 use crate::message::Message;
-use crate::node::{Config, Stats};
-use crate::wire::{Address, NodeId, Protocol};
-
-/// How the connections of a mesh are encrypted. Its name is part of the protocol, so meshes of
-/// different encryption never mix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Encryption {
-    /// Not at all: everybody on the way can read and change everything. What py2p does.
-    Plaintext,
-}
-
-impl Encryption {
-    /// The name in the protocol id.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plaintext => "Plaintext",
-        }
-    }
-}
-
-/// Collects what a [`MeshSocket`] is to be like. Made by [`MeshSocket::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is opened before `bind`"]
-pub struct Builder {
-    subnet: String,
-    encryption: Option<Encryption>,
-    config: Config,
-    inbox: InboxLimits,
-}
-
-impl Builder {
-    /// The name that keeps this mesh apart from others. Default `mesh`, as in py2p.
-    pub fn subnet(mut self, subnet: &str) -> Self {
-        subnet.clone_into(&mut self.subnet);
-        self
-    }
-
-    /// The encryption of the mesh's connections. There is no default yet.
-    pub fn encryption(mut self, encryption: Encryption) -> Self {
-        self.encryption = Some(encryption);
-        self
-    }
-
-    /// Where others can reach this node, if that is not where it binds: behind a port forwarding,
-    /// or where it binds every address of the machine.
-    pub fn out_addr(mut self, address: impl Into<Address>) -> Self {
-        self.config.out_addr = Some(address.into());
-        self
-    }
-
-    /// The number of connections that the node opens of its own accord to peers that others tell
-    /// it of. Default 8; 0 keeps the shape that the calls of [`MeshSocket::connect`] make.
-    pub fn max_outgoing(mut self, count: usize) -> Self {
-        self.config.max_outgoing = count;
-        self
-    }
-
-    /// The most messages, and the most bytes of them, that wait to be received. Default 4,096
-    /// and 64 MiB. Beyond, the oldest are discarded and counted: see [`RecvError::Lagged`].
-    pub fn inbox_limits(mut self, count: usize, len: usize) -> Self {
-        self.inbox = InboxLimits { count, len };
-        self
-    }
-
-    /// Changes any field of the node's configuration. Its protocol follows from
-    /// [`Builder::subnet`] and [`Builder::encryption`].
-    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(&mut self.config);
-        self
-    }
-
-    /// Opens the socket and starts its event loop. `addr` is where it listens: the first of its
-    /// addresses that can be bound. Port 0 lets the operating system choose one.
-    ///
-    /// # Errors
-    ///
-    /// [`BindError`]; then nothing was started.
-    pub fn bind(self, addr: impl ToSocketAddrs) -> Result<MeshSocket, BindError> {
-        let encryption = self.encryption.ok_or(BindError::NoEncryption)?;
-        let addrs = resolve(&addr).map_err(BindError::Resolve)?;
-        let protocol = Protocol::new(&self.subnet, encryption.name());
-        let config = Config { protocol: protocol.clone(), ..self.config };
-        let mut seed = [0; 32];
-        SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
-        let started = driver::bind(&addrs, config, self.inbox, seed)?;
-        Ok(MeshSocket { inner: Arc::new(Inner { started, protocol }) })
-    }
-}
+use crate::node::Stats;
+use crate::status::{CloseReport, Status};
+use crate::tools::ProtocolTools;
+use crate::wire::{Address, Flag, NodeId, Protocol};
 
 /// A node of a mesh, with a socket's interface: what is sent reaches every node that is connected
 /// directly or over others, and what they send is received.
@@ -119,6 +33,8 @@ impl Builder {
 /// let message = alice.recv()?;
 /// assert_eq!(message.sender(), bob.id());
 /// assert!(message.contents().eq([&b"hello"[..], b"mesh"]));
+/// message.reply(&["hello", "bob"])?;
+/// assert!(bob.recv()?.is_whisper());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -129,24 +45,18 @@ pub struct MeshSocket {
 #[derive(Debug)]
 struct Inner {
     started: Started,
-    protocol: Protocol,
+    protocol: Arc<Protocol>,
 }
 
-/// How long `close` waits for connections to end in good order.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long `close` waits for connections to end in good order: their linger timeout and some.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// How long dropping the last handle waits.
 const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl MeshSocket {
-    /// A socket with the defaults, to be changed and bound.
-    pub fn builder() -> Builder {
-        Builder {
-            subnet: "mesh".to_owned(),
-            encryption: None,
-            config: Config::new(Protocol::new("mesh", Encryption::Plaintext.name())),
-            inbox: InboxLimits { count: 4_096, len: 64 << 20 },
-        }
+    pub(crate) fn new(started: Started, protocol: Protocol) -> Self {
+        Self { inner: Arc::new(Inner { started, protocol: Arc::new(protocol) }) }
     }
 
     /// Connects to a node of the same mesh, and returns its id once both have introduced
@@ -159,7 +69,7 @@ impl MeshSocket {
     pub fn connect(&self, addr: impl ToSocketAddrs) -> Result<NodeId, ConnectError> {
         let mut outcome = Err(ConnectError::SocketClosed);
         for addr in resolve(&addr).map_err(ConnectError::Resolve)? {
-            outcome = self.connect_to(addr);
+            outcome = self.start_connect(addr).wait();
             if outcome.is_ok() {
                 break;
             }
@@ -167,15 +77,28 @@ impl MeshSocket {
         outcome
     }
 
-    fn connect_to(&self, addr: SocketAddr) -> Result<NodeId, ConnectError> {
+    /// Begins to connect, and returns at once.
+    pub fn start_connect(&self, addr: SocketAddr) -> Connecting {
         let (dialer, outcome) = crossbeam_channel::bounded(1);
         self.inner.started.handle.tell(move |daemon| daemon.dial(addr, dialer));
-        match outcome.recv() {
-            Ok(Err(ConnectError::Dial(DialError::Closed))) | Err(_) => {
-                Err(ConnectError::SocketClosed)
-            }
-            Ok(outcome) => outcome,
+        Connecting { outcome }
+    }
+
+    /// Keeps a connection to each of these addresses: dials them now, and again whenever there is
+    /// no connection, after pauses that double from one second to five minutes and are drawn at
+    /// random. Names are resolved once, on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// An [`io::Error`] where the text names no address.
+    pub fn add_seed(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
+        for addr in resolve(&addr)? {
+            self.inner.started.handle.tell(move |daemon| {
+                let (node, now) = daemon.node();
+                node.add_seed(now, addr);
+            });
         }
+        Ok(())
     }
 
     /// Sends packets to every node of the mesh. Returns what became of the message at this node's
@@ -185,15 +108,85 @@ impl MeshSocket {
     ///
     /// [`SendError`]; then no neighbor got it.
     pub fn send<P: AsRef<[u8]>>(&self, packets: &[P]) -> Result<SendReport, SendError> {
-        let packets: Vec<Vec<u8>> = packets.iter().map(|packet| packet.as_ref().to_vec()).collect();
+        self.send_as(Flag::Broadcast.as_bytes(), packets)
+    }
+
+    /// Like [`MeshSocket::send`], under a sub-flag of the application's own: py2p's
+    /// `send(type=…)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MeshSocket::send`]; [`SendError::ReservedFlag`] for a word that the protocol has a
+    /// meaning for.
+    pub fn send_as<P: AsRef<[u8]>>(
+        &self,
+        sub_flag: impl AsRef<[u8]>,
+        packets: &[P],
+    ) -> Result<SendReport, SendError> {
+        let (packets, sub_flag) = (owned(packets), sub_flag.as_ref().to_vec());
+        let sent = self.inner.started.handle.ask(move |daemon| {
+            let (node, now) = daemon.node();
+            node.broadcast_as(now, &sub_flag, &packets)
+        });
+        sent.unwrap_or(Err(SendError::Closed))
+    }
+
+    /// Like [`MeshSocket::send`], but waits until every neighbor's queue has room, at most so
+    /// long; then it goes to those that have.
+    ///
+    /// # Errors
+    ///
+    /// As [`MeshSocket::send`].
+    pub fn send_timeout<P: AsRef<[u8]>>(
+        &self,
+        packets: &[P],
+        timeout: Duration,
+    ) -> Result<SendReport, SendError> {
+        let packets = owned(packets);
+        let (sender, outcome) = crossbeam_channel::bounded(1);
         self.inner
             .started
             .handle
-            .ask(move |daemon| {
-                let (node, now) = daemon.node();
-                node.broadcast(now, &packets)
-            })
-            .unwrap_or(Err(SendError::Closed))
+            .tell(move |daemon| daemon.send_when_room(packets, timeout, sender));
+        outcome.recv().unwrap_or(Err(SendError::Closed))
+    }
+
+    /// Sends packets to one node alone. Where it is no neighbor it is located and dialled first,
+    /// for which this waits.
+    ///
+    /// # Errors
+    ///
+    /// [`WhisperError`]; then the node does not get the packets. It comes after
+    /// [`Config::locate_timeout`](crate::Config::locate_timeout) at the latest.
+    pub fn whisper<P: AsRef<[u8]>>(&self, to: &NodeId, packets: &[P]) -> Result<(), WhisperError> {
+        self.whisper_as(to, Flag::Whisper.as_bytes(), packets)
+    }
+
+    /// Like [`MeshSocket::whisper`], under a sub-flag of the application's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`MeshSocket::whisper`].
+    pub fn whisper_as<P: AsRef<[u8]>>(
+        &self,
+        to: &NodeId,
+        sub_flag: impl AsRef<[u8]>,
+        packets: &[P],
+    ) -> Result<(), WhisperError> {
+        self.inner.started.handle.whisper(*to, sub_flag.as_ref(), packets)
+    }
+
+    /// Asks the mesh where a node can be reached, and waits for an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`LocateError`], after [`Config::locate_timeout`](crate::Config::locate_timeout) at the
+    /// latest.
+    pub fn locate(&self, id: &NodeId) -> Result<Address, LocateError> {
+        let id = *id;
+        let (locator, outcome) = crossbeam_channel::bounded(1);
+        self.inner.started.handle.tell(move |daemon| daemon.locate(&id, locator));
+        outcome.recv().unwrap_or(Err(LocateError::Closed))
     }
 
     /// Waits for a message.
@@ -203,7 +196,7 @@ impl MeshSocket {
     /// [`RecvError::Lagged`] where messages were discarded since the last call, and
     /// [`RecvError::Closed`] once the socket is closed and its last message received.
     pub fn recv(&self) -> Result<Message, RecvError> {
-        self.inner.started.inbox.recv().map(Message::new)
+        self.inner.started.inbox.recv().map(|delivery| self.message(delivery))
     }
 
     /// Takes a message if there is one.
@@ -212,7 +205,7 @@ impl MeshSocket {
     ///
     /// As [`MeshSocket::recv`].
     pub fn try_recv(&self) -> Result<Option<Message>, RecvError> {
-        Ok(self.inner.started.inbox.try_recv()?.map(Message::new))
+        Ok(self.inner.started.inbox.try_recv()?.map(|delivery| self.message(delivery)))
     }
 
     /// Waits for a message at most so long; `None` when the time is up.
@@ -221,12 +214,90 @@ impl MeshSocket {
     ///
     /// As [`MeshSocket::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Message>, RecvError> {
-        Ok(self.inner.started.inbox.recv_timeout(timeout)?.map(Message::new))
+        Ok(self.inner.started.inbox.recv_timeout(timeout)?.map(|delivery| self.message(delivery)))
+    }
+
+    /// Waits for a message, and takes up to `count` that are there then: py2p's `recv(quantity)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MeshSocket::recv`].
+    pub fn recv_many(&self, count: usize) -> Result<Vec<Message>, RecvError> {
+        let mut messages = Vec::new();
+        if count > 0 {
+            messages.push(self.recv()?);
+        }
+        while messages.len() < count {
+            // What stands in the way of one more is told by the next call.
+            match self.inner.started.inbox.take() {
+                Some(delivery) => messages.push(self.message(delivery)),
+                None => break,
+            }
+        }
+        Ok(messages)
+    }
+
+    /// The messages as they come, until the socket is closed. Messages that were discarded because
+    /// the program was too slow are passed over; [`MeshSocket::recv`] tells of them.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        std::iter::from_fn(|| {
+            loop {
+                match self.recv() {
+                    Ok(message) => return Some(message),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(_) => return None,
+                }
+            }
+        })
+    }
+
+    /// Waits for something else to happen than a message, at most so long; `None` when the time
+    /// is up. Up to 1,024 events wait; beyond, the oldest are discarded and counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`MeshSocket::recv`].
+    pub fn next_event(&self, timeout: Duration) -> Result<Option<Event>, RecvError> {
+        self.inner.started.events.recv(Some(timeout))
+    }
+
+    /// The events as they come, until the socket is closed. Messages are none of them.
+    pub fn events(&self) -> impl Iterator<Item = Event> {
+        std::iter::from_fn(|| {
+            loop {
+                match self.inner.started.events.recv(None) {
+                    Ok(event) => return event,
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(_) => return None,
+                }
+            }
+        })
     }
 
     /// The neighbors, in the order of their ids; none once the socket is closed.
     pub fn routing_table(&self) -> Vec<PeerInfo> {
         let ask = self.inner.started.handle.ask(|daemon| daemon.node().0.routing_table().collect());
+        ask.unwrap_or_default()
+    }
+
+    /// The neighbors that this node dialled.
+    pub fn outgoing(&self) -> Vec<NodeId> {
+        self.dialed(Direction::Outgoing)
+    }
+
+    /// The neighbors that dialled this node.
+    pub fn incoming(&self) -> Vec<NodeId> {
+        self.dialed(Direction::Incoming)
+    }
+
+    fn dialed(&self, direction: Direction) -> Vec<NodeId> {
+        let table = self.routing_table().into_iter();
+        table.filter(|info| info.direction == direction).map(|info| info.id).collect()
+    }
+
+    /// The other ends of connections whose handshakes are not done: py2p's `awaiting_ids`.
+    pub fn awaiting(&self) -> Vec<SocketAddr> {
+        let ask = self.inner.started.handle.ask(|daemon| daemon.node().0.awaiting().collect());
         ask.unwrap_or_default()
     }
 
@@ -247,9 +318,32 @@ impl MeshSocket {
         ask.unwrap_or(false)
     }
 
-    /// What the node has counted so far; zeros once the socket is closed.
+    /// What the node has counted so far, or had when it was closed.
     pub fn stats(&self) -> Stats {
-        self.inner.started.handle.ask(|daemon| daemon.node().0.stats()).unwrap_or_default()
+        let running = self.inner.started.handle.ask(|daemon| daemon.stats());
+        let ended = || self.inner.started.ending.get().map(|ending| ending.stats);
+        running.or_else(ended).unwrap_or_default()
+    }
+
+    /// Whether the node runs, and what went wrong lately.
+    pub fn status(&self) -> Status {
+        let running =
+            self.inner.started.handle.ask(|daemon| daemon.node().0.troubles().cloned().collect());
+        match (running, self.inner.started.ending.get()) {
+            (Some(troubles), _) => Status::running(troubles),
+            (None, Some(ending)) => Status::ended(ending.failure.as_ref()),
+            (None, None) => Status::ended(None),
+        }
+    }
+
+    /// Forgets what went wrong.
+    pub fn clear_status(&self) {
+        self.inner.started.handle.tell(|daemon| daemon.node().0.clear_troubles());
+    }
+
+    /// The protocol itself, for tests and tools.
+    pub fn tools(&self) -> ProtocolTools<'_> {
+        ProtocolTools::new(&self.inner.started.handle)
     }
 
     /// The id that this node goes by.
@@ -267,20 +361,33 @@ impl MeshSocket {
         self.inner.started.local_addr
     }
 
+    /// Where others can reach the node, as it tells them.
+    pub fn out_addr(&self) -> &Address {
+        &self.inner.started.out_addr
+    }
+
     /// Leaves the mesh: sends what is queued, ends every connection, and stops the event loop.
-    /// Returns when that is done, after 6 seconds at the latest. Every clone is closed with it;
-    /// messages that have arrived can still be received. Returns whether every connection ended
-    /// in good order.
-    pub fn close(&self) -> bool {
-        self.inner.close(CLOSE_TIMEOUT)
+    /// Every clone is closed with it; messages that have arrived can still be received. Returns
+    /// when that is done, within [`Config::linger_timeout`](crate::Config::linger_timeout) and a
+    /// second, with what could not be sent.
+    pub fn close(&self) -> CloseReport {
+        self.inner.close(self.inner.started.linger_timeout.saturating_add(CLOSE_GRACE))
+    }
+
+    fn message(&self, delivery: crate::event::Delivery) -> Message {
+        let Inner { started, protocol } = &*self.inner;
+        Message::new(delivery, Arc::clone(protocol), started.handle.clone())
     }
 }
 
 impl Inner {
-    fn close(&self, timeout: Duration) -> bool {
-        self.started.handle.tell(driver::Daemon::close);
-        self.started.ended.recv_timeout(timeout)
-            == Err(crossbeam_channel::RecvTimeoutError::Disconnected)
+    fn close(&self, timeout: Duration) -> CloseReport {
+        self.started.handle.tell(Daemon::close);
+        let ended = self.started.ended.recv_timeout(timeout);
+        match (ended, self.started.ending.get()) {
+            (Err(RecvTimeoutError::Timeout), _) | (_, None) => CloseReport::late(),
+            (_, Some(ending)) => CloseReport::new(ending.unsent.clone()),
+        }
     }
 }
 
@@ -290,8 +397,36 @@ impl Drop for Inner {
     }
 }
 
+/// A connection that is being made. Dropping it does not stop that.
+#[derive(Debug)]
+#[must_use = "the outcome is lost otherwise"]
+pub struct Connecting {
+    outcome: Receiver<Result<NodeId, ConnectError>>,
+}
+
+impl Connecting {
+    /// Waits for the outcome: the id of the node that answered.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`], once it is known that there will be no connection.
+    pub fn wait(self) -> Result<NodeId, ConnectError> {
+        self.outcome.recv().unwrap_or(Err(ConnectError::SocketClosed))
+    }
+
+    /// Waits for the outcome at most so long; `None` when the time is up. Once it has been told,
+    /// it is [`ConnectError::SocketClosed`].
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<NodeId, ConnectError>> {
+        match self.outcome.recv_timeout(timeout) {
+            Ok(outcome) => Some(outcome),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(ConnectError::SocketClosed)),
+        }
+    }
+}
+
 /// The addresses that a text or value names: at least one.
-fn resolve(addr: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
+pub(crate) fn resolve(addr: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     let addrs: Vec<SocketAddr> = addr.to_socket_addrs()?.collect();
     if addrs.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));

@@ -8,6 +8,8 @@ use crossbeam_channel::Sender;
 use mio::Waker;
 
 use super::Daemon;
+use crate::error::{SendError, WhisperError};
+use crate::wire::NodeId;
 
 /// Something to do on the event loop.
 pub(super) type Command = Box<dyn FnOnce(&mut Daemon) + Send>;
@@ -41,7 +43,8 @@ impl Alarm {
 
     /// Called by the loop before it looks for commands: one sent later rings again.
     pub(super) fn silence(&self) {
-        self.ringing.store(false, Ordering::Release);
+        // A read-modify-write, so that the commands of whoever rang before are seen after it.
+        self.ringing.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -70,6 +73,26 @@ impl Handle {
         });
         receiver.recv().ok()
     }
+}
+
+impl Handle {
+    /// Whispers to a node, and waits until it is on its way.
+    pub(crate) fn whisper<P: AsRef<[u8]>>(
+        &self,
+        id: NodeId,
+        sub_flag: &[u8],
+        packets: &[P],
+    ) -> Result<(), WhisperError> {
+        let (packets, sub_flag) = (owned(packets), sub_flag.to_vec());
+        let (whisperer, outcome) = crossbeam_channel::bounded(1);
+        self.tell(move |daemon| daemon.whisper(&id, &sub_flag, &packets, whisperer));
+        outcome.recv().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
+    }
+}
+
+/// Packets that can go to the loop's thread.
+pub(crate) fn owned<P: AsRef<[u8]>>(packets: &[P]) -> Vec<Vec<u8>> {
+    packets.iter().map(|packet| packet.as_ref().to_vec()).collect()
 }
 
 impl fmt::Debug for Handle {

@@ -75,6 +75,14 @@ impl Inbox {
         }
     }
 
+    /// Takes a message if there is one and nothing stands before it.
+    pub(crate) fn take(&self) -> Option<Delivery> {
+        if self.counts.lagged.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        self.receiver.try_recv().ok().map(|taken| self.account(taken))
+    }
+
     fn check_lag(&self) -> Result<(), RecvError> {
         // A plain load first: the swap would bounce the cache line for every message.
         if self.counts.lagged.load(Ordering::Relaxed) == 0 {

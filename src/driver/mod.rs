@@ -5,14 +5,22 @@
 //! nothing of the protocol: bytes go through it unread, and every decision is the node's. No
 //! system call here blocks but the poller's own wait, and reading never waits for writing.
 
+mod calls;
 mod clock;
 mod daemon;
+mod events;
 mod handle;
 mod inbox;
 mod listener;
+mod outputs;
 mod peer_count;
 mod send_queue;
+mod start;
 mod stream;
+mod transfer;
+mod waiting;
 
-pub(crate) use daemon::{Daemon, Started, bind};
+pub(crate) use daemon::Daemon;
+pub(crate) use handle::{Handle, owned};
 pub(crate) use inbox::InboxLimits;
+pub(crate) use start::{Started, bind};

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 
 use bytes::{Buf, Bytes};
 
+use crate::error::NetworkError;
+
 /// The most chunks handed to one system call; Linux takes up to 1,024.
 const MAX_SLICES: usize = 64;
 
@@ -32,18 +34,18 @@ impl SendQueue {
 
     /// Writes until nothing is left or the socket takes no more. Returns how many bytes it took,
     /// and what ended the writing if that was an error.
-    pub(super) fn write_to(&mut self, socket: &mut impl Write) -> (usize, Option<ErrorKind>) {
+    pub(super) fn write_to(&mut self, socket: &mut impl Write) -> (usize, Option<NetworkError>) {
         let mut total = 0;
         while !self.is_empty() {
             match self.write_once(socket) {
-                Ok(0) => return (total, Some(ErrorKind::WriteZero)),
+                Ok(0) => return (total, Some(ErrorKind::WriteZero.into())),
                 Ok(len) => {
                     total += len;
                     self.advance(len);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return (total, Some(error.kind())),
+                Err(error) => return (total, Some(error.into())),
             }
         }
         (total, None)
@@ -138,8 +140,11 @@ mod tests {
     fn an_error_tells_what_was_taken_before_it() {
         let mut queue = queue();
         let mut socket = Script::new(&[Ok(4), Err(ErrorKind::BrokenPipe)]);
-        assert_eq!(queue.write_to(&mut socket), (4, Some(ErrorKind::BrokenPipe)));
+        assert_eq!(queue.write_to(&mut socket), (4, Some(ErrorKind::BrokenPipe.into())));
         let mut queue = self::queue();
-        assert_eq!(queue.write_to(&mut Script::new(&[Ok(0)])), (0, Some(ErrorKind::WriteZero)));
+        assert_eq!(
+            queue.write_to(&mut Script::new(&[Ok(0)])),
+            (0, Some(ErrorKind::WriteZero.into()))
+        );
     }
 }

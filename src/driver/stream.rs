@@ -7,6 +7,7 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 
 use super::send_queue::SendQueue;
+use crate::error::NetworkError;
 
 /// A TCP connection, from the start of a dial to its end.
 #[derive(Debug)]
@@ -21,17 +22,21 @@ pub(super) struct Stream {
     finished: bool,
     /// The peer has ended its sending side.
     ended: bool,
+    /// What ended the writing, if that was an error.
+    error: Option<NetworkError>,
 }
 
 /// What a look at a socket found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ReadOutcome {
+pub(super) enum Found {
     /// So many bytes are in the buffer; there may be more.
     Data(usize),
-    /// Nothing more for now.
-    Blocked,
+    /// Nothing for now.
+    Nothing,
+    /// The peer sends no more. Found once.
+    End,
     /// The connection is over.
-    Over(Option<ErrorKind>),
+    Over(Option<NetworkError>),
 }
 
 impl Stream {
@@ -45,7 +50,15 @@ impl Stream {
 
     fn new(socket: TcpStream, connecting: bool) -> Self {
         let queue = SendQueue::default();
-        Self { socket, queue, connecting, finishing: false, finished: false, ended: false }
+        Self {
+            socket,
+            queue,
+            connecting,
+            finishing: false,
+            finished: false,
+            ended: false,
+            error: None,
+        }
     }
 
     pub(super) fn socket_mut(&mut self) -> &mut TcpStream {
@@ -92,43 +105,49 @@ impl Stream {
     }
 
     /// Reads once.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> ReadOutcome {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Found {
+        if self.ended {
+            return Found::Nothing;
+        }
         loop {
             match self.socket.read(buffer) {
-                Ok(0) => return self.on_end(),
-                Ok(len) => return ReadOutcome::Data(len),
+                Ok(0) => {
+                    self.ended = true;
+                    return if self.finished { self.over() } else { Found::End };
+                }
+                Ok(len) => return Found::Data(len),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::Blocked,
-                Err(error) => return ReadOutcome::Over(Some(error.kind())),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Found::Nothing,
+                Err(error) => return Found::Over(Some(error.into())),
             }
         }
     }
 
-    /// The peer sends nothing more. It may still read, so what is queued goes out first.
-    fn on_end(&mut self) -> ReadOutcome {
-        self.ended = true;
-        self.finishing = true;
-        if self.queue.is_empty() { ReadOutcome::Over(None) } else { ReadOutcome::Blocked }
-    }
-
     /// Writes what the socket takes. Returns how much that was, and whether the connection is
     /// over now.
-    pub(super) fn write(&mut self) -> (usize, Option<ReadOutcome>) {
-        if self.connecting {
-            return (0, None);
+    ///
+    /// A socket that refuses to be written to may still hold what the peer sent before, so an
+    /// error here ends the writing only; reading finds the end.
+    pub(super) fn write(&mut self) -> (usize, Found) {
+        if self.connecting || self.finished {
+            return (0, Found::Nothing);
         }
         let (len, error) = self.queue.write_to(&mut self.socket);
-        if let Some(kind) = error {
+        if error.is_some() {
             self.queue.clear();
-            return (len, Some(ReadOutcome::Over(Some(kind))));
-        }
-        if self.finishing && !self.finished && self.queue.is_empty() {
+            self.finished = true;
+            self.error = error;
+        } else if self.finishing && self.queue.is_empty() {
             self.finished = true;
             if let Err(error) = self.socket.shutdown(Shutdown::Write) {
                 log::debug!("cannot end the sending side: {error}");
             }
         }
-        let over = self.finished && self.ended;
-        (len, over.then_some(ReadOutcome::Over(None)))
+        let is_over = self.finished && self.ended;
+        (len, if is_over { self.over() } else { Found::Nothing })
+    }
+
+    fn over(&mut self) -> Found {
+        Found::Over(self.error.take())
     }
 }

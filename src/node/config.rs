@@ -5,6 +5,19 @@ use std::time::Duration;
 use crate::error::ConfigError;
 use crate::wire::{Address, Compressions, DecodeLimits, NodeId, Protocol};
 
+/// When, and by which method, a node compresses what it sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compress {
+    /// By gzip, from 512 bytes on, where the result is shorter, and never what came uncompressed
+    /// from the node before.
+    #[default]
+    WhenItPays,
+    /// Every message, as py2p does, by the first of this node's methods that the neighbor reads.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// How a node behaves and how much it is willing to take.
 ///
 /// Every field has a default that suits a mesh of a few hundred nodes on a local or wide network.
@@ -22,9 +35,14 @@ pub struct Config {
     /// The compression methods that the node announces and uses, of those in this build.
     /// Default: all of them.
     pub compressions: Compressions,
-    /// The number of connections that the node opens of its own accord to peers that others tell
-    /// it of. Connections that the user asks for are not limited. 0 to follow no peers list.
-    /// Default 8, as in py2p.
+    /// When the node compresses. Default: when it pays.
+    pub compress: Compress,
+    /// Whether the node tells others what it can do beyond the 0.2 protocol. Without it, it is a
+    /// py2p node to them. Default true.
+    pub extension: bool,
+    /// The number of outgoing connections up to which the node dials peers that others tell it
+    /// of. Connections that the user asks for count, and are not limited. 0 to follow no peers
+    /// list. Default 8, as in py2p.
     pub max_outgoing: usize,
     /// The most incoming connections. Default 117, at least 1.
     pub max_incoming: usize,
@@ -52,8 +70,14 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// How long an ending connection may take to send what is queued. Default 5 s.
     pub linger_timeout: Duration,
-    /// The bytes that the memory of messages seen may take, at about 40 a message. Default
-    /// 64 MiB, at least 64 KiB. Grows as needed.
+    /// How long a node may take to be located, dialled and met. Default 10 s.
+    pub locate_timeout: Duration,
+    /// The most locates and whispers to distant nodes under way at once, and the most of others'
+    /// that the node remembers the way back for. Default 1,024, at least 1.
+    pub max_requests: usize,
+    /// The bytes that each of the node's two memories of messages may take: of those seen, at
+    /// about 40 a message, and of the contents that py2p nodes may repeat, at about 56. Default
+    /// 64 MiB, at least 64 KiB. They grow as needed.
     pub max_seen_len: usize,
 }
 
@@ -65,6 +89,8 @@ impl Config {
             out_addr: None,
             id: None,
             compressions: Compressions::supported(),
+            compress: Compress::WhenItPays,
+            extension: true,
             max_outgoing: 8,
             max_incoming: 117,
             max_pending: 32,
@@ -76,6 +102,8 @@ impl Config {
             handshake_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(20),
             linger_timeout: Duration::from_secs(5),
+            locate_timeout: Duration::from_secs(10),
+            max_requests: 1_024,
             max_seen_len: 64 << 20,
         }
     }
@@ -99,6 +127,23 @@ impl Config {
         at_least("max_handshake_len", self.max_handshake_len, 1 << 10)?;
         at_least("max_packets", self.max_packets, 16)?;
         at_least("max_backlog_len", self.max_backlog_len, self.max_frame_len)?;
+        at_least("max_requests", self.max_requests, 1)?;
+        if let Some(address) = &self.out_addr {
+            // The longest that others read in a handshake.
+            at_most("out_addr", address.host.len(), 255)?;
+        }
+        for (field, value) in [
+            ("connect_timeout", self.connect_timeout),
+            ("handshake_timeout", self.handshake_timeout),
+            ("stall_timeout", self.stall_timeout),
+            ("linger_timeout", self.linger_timeout),
+            ("locate_timeout", self.locate_timeout),
+        ] {
+            let min = Duration::from_millis(1);
+            if value < min {
+                return Err(ConfigError::TooShort { field, min });
+            }
+        }
         at_least("max_seen_len", self.max_seen_len, 64 << 10)
     }
 
@@ -112,17 +157,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_in_which_nothing_can_happen_is_refused() {
+        let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
+        config.stall_timeout = Duration::from_micros(999);
+        let min = Duration::from_millis(1);
+        assert_eq!(config.check(), Err(ConfigError::TooShort { field: "stall_timeout", min }));
+        config.stall_timeout = min;
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
     fn the_defaults_make_a_node_and_each_limit_holds_at_its_edge() {
         let good = || Config::new(Protocol::new("mesh", "Plaintext"));
         assert_eq!(good().check(), Ok(()));
         type Set = fn(&mut Config, usize);
-        let limits: [(Set, usize, &str); 7] = [
+        let limits: [(Set, usize, &str); 8] = [
             (|config, value| config.max_incoming = value, 1, "max_incoming"),
             (|config, value| config.max_pending = value, 1, "max_pending"),
             (|config, value| config.max_frame_len = value, 1 << 10, "max_frame_len"),
             (|config, value| config.max_handshake_len = value, 1 << 10, "max_handshake_len"),
             (|config, value| config.max_packets = value, 16, "max_packets"),
             (|config, value| config.max_backlog_len = value, 4 << 20, "max_backlog_len"),
+            (|config, value| config.max_requests = value, 1, "max_requests"),
             (|config, value| config.max_seen_len = value, 64 << 10, "max_seen_len"),
         ];
         for (set, min, field) in limits {

@@ -2,9 +2,16 @@
 
 use std::net::SocketAddr;
 
-use crate::event::{ConnId, Direction, PeerInfo};
-use crate::time::Instant;
-use crate::wire::{Address, Compressions, FrameDecoder, NodeId};
+use bytes::Bytes;
+
+use super::budget::Budget;
+use super::outgoing::Form;
+use crate::conn_id::ConnId;
+use crate::event::{Direction, PeerInfo};
+use crate::time::{Instant, UnixTime};
+use crate::wire::{
+    Address, Compressions, Extension, FrameDecoder, Handshake, LinkName, NodeId, PathfindingMessage,
+};
 
 /// One TCP connection as the node sees it.
 #[derive(Debug)]
@@ -14,18 +21,31 @@ pub(super) struct Connection {
     pub(super) direction: Direction,
     pub(super) phase: Phase,
     pub(super) decoder: FrameDecoder,
+    /// What arrived and waits for the connection's next turn, while it is paused.
+    pub(super) unread: Option<Bytes>,
     /// Bytes transmitted that the operating system has not taken.
     pub(super) backlog_len: usize,
     /// When the operating system last took some, or the backlog began.
     pub(super) last_progress: Instant,
+    /// When bytes last arrived, or the connection was made.
+    pub(super) last_received: Instant,
+    /// This node's name for the connection.
+    pub(super) link: u64,
+    /// What the other end can do beyond the 0.2 protocol, once its handshake has told.
+    pub(super) extension: Option<Extension>,
+    /// Whom this node wants to find at the other end, if anybody will not do.
+    pub(super) expected: Option<NodeId>,
+    /// A question about this connection that has to wait for its handshake, and where it came
+    /// from.
+    pub(super) question: Option<(ConnId, LinkName)>,
 }
 
 /// How far a connection is.
 ///
 /// ```text
-///  dial ──> Dialing ──Connected──> Opening ──handshake──> Established ──┬──> Closing ──> gone
-///                       accept ──────^                                  └──> Retiring ─> gone
-///  probe ─> Probing ──Connected──> gone
+///  dial ──> Dialing ──Connected──> Opening ──handshake──┬──> Established ──┬──> Closing ──> gone
+///                       accept ──────^  │               ├──> Parked ──^  │ └──> Retiring ─> gone
+///  probe ─> Probing ──Connected──> gone └──> Holding ───┘               └───────^
 /// ```
 ///
 /// Every phase leads to "gone" when the driver reports the connection closed, and every open one
@@ -36,15 +56,28 @@ pub(super) enum Phase {
     Dialing,
     /// Dialled only to learn whether the address of this connection's peer can be reached.
     Probing(ConnId),
-    /// Open; our handshake is sent, the peer's has not come.
+    /// Open; the peer's handshake has not come. This node has sent its own where it dialled.
     Opening,
+    /// Accepted from a py2p node that has sent its handshake; this node's is held back.
+    Holding(Box<Handshake>),
+    /// The handshakes are done, but there is a connection to the same id, whose other end has
+    /// been asked whether this is its own as well. Read, and not written to.
+    Parked(Box<Parked>),
     /// A neighbor.
-    Established(Peer),
+    Established(Box<Peer>),
     /// Another connection to the same peer is used instead; this one is flushed, and read to its
     /// end.
     Retiring(NodeId),
-    /// Being flushed; nothing that arrives counts.
-    Closing,
+    /// Being flushed, to the peer with this id if it was one; nothing that arrives counts.
+    Closing(Option<NodeId>),
+}
+
+/// A second connection to an id that waits for the word of the first.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub(super) handshake: Handshake,
+    /// The connection that was there before.
+    pub(super) incumbent: ConnId,
 }
 
 /// What a peer's handshake told, and what was found out since.
@@ -53,49 +86,77 @@ pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) announced: Option<Address>,
     pub(super) compressions: Compressions,
-    pub(super) since: Instant,
+    pub(super) since: UnixTime,
     /// Where this node has reached it: the only address that others are told.
     pub(super) reached: Option<SocketAddr>,
+    /// The last broadcast or whisper sent to it, if it is short enough to be sent again.
+    pub(super) last_sent: Option<PathfindingMessage>,
+    pub(super) budgets: Budgets,
+}
+
+/// What a peer has asked for within the last minute.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Budgets {
+    pub(super) undecodable: Budget,
+    pub(super) complaints: Budget,
+    pub(super) resends: Budget,
+    pub(super) renegotiations: Budget,
+    pub(super) peers_lists: Budget,
+    pub(super) requests: Budget,
 }
 
 impl Connection {
-    pub(super) fn new(addr: SocketAddr, direction: Direction, phase: Phase, now: Instant) -> Self {
+    pub(super) fn new(
+        addr: SocketAddr,
+        direction: Direction,
+        phase: Phase,
+        link: u64,
+        now: Instant,
+    ) -> Self {
         Self {
             addr,
             direction,
             phase,
             decoder: FrameDecoder::default(),
+            unread: None,
             backlog_len: 0,
             last_progress: now,
+            last_received: now,
+            link,
+            extension: None,
+            expected: None,
+            question: None,
         }
     }
 
     /// The neighbor at the other end.
     pub(super) fn peer(&self) -> Option<&Peer> {
-        match &self.phase {
-            Phase::Established(peer) => Some(peer),
-            Phase::Dialing
-            | Phase::Probing(_)
-            | Phase::Opening
-            | Phase::Retiring(_)
-            | Phase::Closing => None,
-        }
+        if let Phase::Established(peer) = &self.phase { Some(peer) } else { None }
     }
 
     pub(super) fn peer_mut(&mut self) -> Option<&mut Peer> {
-        match &mut self.phase {
-            Phase::Established(peer) => Some(peer),
-            Phase::Dialing
-            | Phase::Probing(_)
-            | Phase::Opening
-            | Phase::Retiring(_)
-            | Phase::Closing => None,
+        if let Phase::Established(peer) = &mut self.phase { Some(peer) } else { None }
+    }
+
+    /// Who is at the other end, as far as its handshake told.
+    pub(super) fn id(&self) -> Option<NodeId> {
+        match &self.phase {
+            Phase::Dialing | Phase::Probing(_) | Phase::Opening | Phase::Closing(_) => None,
+            Phase::Holding(handshake) => Some(handshake.id),
+            Phase::Parked(parked) => Some(parked.handshake.id),
+            Phase::Established(peer) => Some(peer.id),
+            Phase::Retiring(id) => Some(*id),
         }
     }
 
-    /// Whether the connection has yet to show who is at its other end.
+    /// Which form of a message the other end reads.
+    pub(super) fn form(&self) -> Form {
+        if self.extension.is_some() { Form::Extended } else { Form::Legacy }
+    }
+
+    /// Whether the connection has yet to become a neighbor's, or to end.
     pub(super) fn is_pending(&self) -> bool {
-        matches!(self.phase, Phase::Dialing | Phase::Opening)
+        matches!(self.phase, Phase::Dialing | Phase::Opening | Phase::Holding(_) | Phase::Parked(_))
     }
 
     pub(super) fn is_incoming(&self) -> bool {
@@ -104,14 +165,20 @@ impl Connection {
 
     /// Whether this node dialled `addr` and the connection leads, or may lead, to a neighbor.
     pub(super) fn is_dialed_to(&self, addr: SocketAddr) -> bool {
-        self.counts_as_outgoing() && self.addr == addr
+        let leads = self.is_pending() || self.peer().is_some();
+        leads && !self.is_incoming() && self.addr == addr
     }
 
-    /// Whether it is one of the connections that [`Config::max_outgoing`] counts.
+    /// Whether it is one of the connections that [`Config::max_outgoing`] counts: all that this
+    /// node dialled, until their sockets are gone, but for probes, which have their own limit.
     ///
     /// [`Config::max_outgoing`]: super::Config::max_outgoing
     pub(super) fn counts_as_outgoing(&self) -> bool {
-        !self.is_incoming() && (self.is_pending() || self.peer().is_some())
+        !self.is_incoming() && !self.is_probe()
+    }
+
+    pub(super) fn is_probe(&self) -> bool {
+        matches!(self.phase, Phase::Probing(_))
     }
 
     pub(super) fn peer_info(&self, conn: ConnId) -> Option<PeerInfo> {
@@ -123,6 +190,7 @@ impl Connection {
             announced: peer.announced.clone(),
             direction: self.direction,
             compressions: peer.compressions,
+            is_extended: self.extension.is_some(),
             since: peer.since,
             backlog_len: self.backlog_len,
         })

@@ -1,29 +1,32 @@
-//! Messages: made by the user, taken from neighbors, passed on. PROTOCOL.md §4.
+//! Broadcasts: made by the user, taken from neighbors, passed on. PROTOCOL.md §4.
 //!
-//! A broadcast is flooded: each node that sees it for the first time gives it to its user and
-//! passes it on as a waterfall to every neighbor but those that certainly have it. The seen cache
-//! ends the flood.
+//! Each node that sees a broadcast for the first time gives it to its user and passes it on as a
+//! waterfall (a flood with a seen cache) to every neighbor but those that certainly have it.
 
-use bytes::Bytes;
-
-use super::connection::Phase;
-use super::outgoing::Outgoing;
-use super::seen::Verdict;
-use super::{CloseMode, Node};
-use crate::error::{CloseReason, Misbehavior, SendError};
-use crate::event::{ConnId, Delivery, Event, SendReport};
+use super::Node;
+use super::config::Compress;
+use super::echo::Provenance;
+use super::outgoing::{Form, Outgoing};
+use super::seen::{SeenKey, Verdict};
+use crate::conn_id::ConnId;
+use crate::error::{Refusal, SendError};
+use crate::event::{Delivery, Event, SendReport};
 use crate::time::Instant;
-use crate::wire::{Flag, HEADER_COUNT, NodeId, PathfindingMessage};
+use crate::wire::{Flag, NodeId, Origin, PathfindingMessage, is_reserved};
 
-/// How far in the future a message may be stamped to tell it from an equal one, in seconds. Nodes
-/// of the 0.2 protocol know two equal payloads of one second as one message.
-const MAX_BUMP: u64 = 29;
+/// How many equal messages of one second a node of the 0.2 protocol can tell apart: all but the
+/// first are stamped with one of the seconds after.
+const MAX_EQUAL: u64 = 30;
+
+/// The origin that a node of this crate states for a message that a py2p node sent straight to
+/// it. No node that numbers its messages has this incarnation.
+const STRAIGHT: Origin = Origin { incarnation: 0, sequence: 0 };
 
 impl Node {
     /// Sends packets to every node of the mesh that can be reached.
     ///
-    /// The message goes out as a `broadcast` whose sub-flag is `broadcast` too. It is stamped
-    /// with the current second, or with the next one that no equal message of this node has.
+    /// The message goes out as a `broadcast` whose sub-flag is `broadcast` too. To py2p nodes it
+    /// is stamped with the current second, or with the next one that no equal message has.
     ///
     /// # Errors
     ///
@@ -33,42 +36,80 @@ impl Node {
         now: Instant,
         packets: &[P],
     ) -> Result<SendReport, SendError> {
-        if self.closing {
-            return Err(SendError::Closed);
+        self.broadcast_as(now, Flag::Broadcast.as_bytes(), packets)
+    }
+
+    /// Like [`Node::broadcast`], under a sub-flag of the application's own.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; then no neighbor got it. [`SendError::ReservedFlag`] for a word that the
+    /// protocol has a meaning for.
+    pub fn broadcast_as<P: AsRef<[u8]>>(
+        &mut self,
+        now: Instant,
+        sub_flag: &[u8],
+        packets: &[P],
+    ) -> Result<SendReport, SendError> {
+        let payload = self.check_payload(sub_flag, packets)?;
+        if sub_flag == Flag::Whisper.as_bytes() {
+            return Err(SendError::ReservedFlag);
         }
-        self.check_size(packets)?;
         if self.table.is_empty() {
             return Err(SendError::NoNeighbors);
         }
-        let payload: Vec<&[u8]> = std::iter::once(Flag::Broadcast.as_bytes())
-            .chain(packets.iter().map(AsRef::as_ref))
-            .collect();
-        let time = self.remember_own(now, &payload)?;
-        let message =
-            PathfindingMessage::new(Flag::Broadcast.as_bytes(), self.id.as_bytes(), time, &payload)
-                .map_err(|_| SendError::TooLong {
-                    len: usize::MAX,
-                    max: self.config.max_frame_len,
-                })?;
-        let mut report = SendReport { id: message.id(), queued: 0, refused: Vec::new() };
-        let mut outgoing = Outgoing::new(&message, self.config.compressions);
+        let time = self.wall(now).as_secs();
+        let legacy_time = if self.has_neighbor(Form::Legacy) {
+            Some(self.remember_own(now, &payload))
+        } else {
+            None
+        };
+        // Where no neighbor reads the other form, a time that cannot be had is the sender's loss.
+        let legacy_time = match legacy_time {
+            Some(Err(error)) if !self.has_neighbor(Form::Extended) => return Err(error),
+            other => other.and_then(Result::ok),
+        };
+        let flag = Flag::Broadcast.as_bytes();
+        let too_long = SendError::TooLong { len: usize::MAX, max: self.config.max_frame_len };
+        let legacy = legacy_time
+            .map(|time| PathfindingMessage::new(flag, self.id.as_bytes(), time, &payload))
+            .transpose()
+            .map_err(|_| too_long)?;
+        let origin = self.next_origin();
+        let extended =
+            PathfindingMessage::numbered(flag, self.id.as_bytes(), origin, time, &payload)
+                .map_err(|_| too_long)?;
+        let mut report = SendReport::new(legacy.clone().unwrap_or_else(|| extended.clone()));
+        let mut outgoing = self.outgoing_forms(legacy, Some(extended));
         for (id, conn) in self.table.iter().collect::<Vec<_>>() {
-            if self.transmit_to(now, conn, &mut outgoing) {
-                report.queued += 1;
-            } else {
-                report.refused.push(id);
+            match self.transmit_to(now, conn, &mut outgoing) {
+                Ok(()) => report.count_queued(),
+                Err(refusal) => report.add_refused(id, refusal),
             }
         }
         Ok(report)
     }
 
-    /// Refuses what a receiver with this node's limits would refuse.
-    fn check_size<P: AsRef<[u8]>>(&self, packets: &[P]) -> Result<(), SendError> {
-        // The header: flag, sender, message id and time, at their longest; then the sub-flag.
+    /// The payload of the user's packets under a sub-flag, if receivers with this node's limits
+    /// would take it.
+    pub(super) fn check_payload<'a, P: AsRef<[u8]>>(
+        &self,
+        sub_flag: &'a [u8],
+        packets: &'a [P],
+    ) -> Result<Vec<&'a [u8]>, SendError> {
+        if self.closing {
+            return Err(SendError::Closed);
+        }
+        if is_reserved(sub_flag) {
+            return Err(SendError::ReservedFlag);
+        }
+        // The header: flag, sender, message id and time, at their longest.
         let header = [Flag::Renegotiate.as_bytes(), self.id.as_bytes(), &[0; 66], &[0; 11]];
-        let with_header = header.into_iter().chain([Flag::Broadcast.as_bytes()]);
-        let (count, len) = with_header
-            .chain(packets.iter().map(AsRef::as_ref))
+        let payload: Vec<&[u8]> =
+            std::iter::once(sub_flag).chain(packets.iter().map(AsRef::as_ref)).collect();
+        let (count, len) = header
+            .into_iter()
+            .chain(payload.iter().copied())
             .fold((0, 0_usize), |(count, len), packet| {
                 (count + 1, len.saturating_add(packet.len()).saturating_add(4))
             });
@@ -78,15 +119,16 @@ impl Node {
         } else if len > max_len {
             Err(SendError::TooLong { len, max: max_len })
         } else {
-            Ok(())
+            Ok(payload)
         }
     }
 
-    /// Finds a second in which this node has not sent these packets, and remembers it.
+    /// Finds a second in which this node has not sent this payload to py2p nodes, and remembers
+    /// it.
     fn remember_own(&mut self, now: Instant, payload: &[&[u8]]) -> Result<u64, SendError> {
         let current = self.wall(now).as_secs();
-        for time in current..=current.saturating_add(MAX_BUMP) {
-            let key = self.seen.legacy_key(&self.id, time, payload.iter().copied());
+        let key = SeenKey::Legacy(self.digester.content(&self.id, payload.iter().copied()));
+        for time in current..current.saturating_add(MAX_EQUAL) {
             match self.seen.insert(key, time, current) {
                 Verdict::Fresh => return Ok(time),
                 Verdict::Duplicate => {}
@@ -97,80 +139,100 @@ impl Node {
         Err(SendError::DuplicateInFlight)
     }
 
-    /// Takes one frame from a connection.
-    pub(super) fn on_frame(&mut self, now: Instant, conn: ConnId, body: Bytes) {
-        let Some(connection) = self.connections.get(&conn) else { return };
-        // A handshake is always plain. Later, any method that this build has is taken, agreed on
-        // or not: py2p's agreement is what the sender last heard, which may have changed since.
-        let methods = match connection.phase {
-            Phase::Opening => crate::wire::Compressions::NONE,
-            _ => crate::wire::Compressions::supported(),
+    fn next_origin(&mut self) -> Origin {
+        self.last_sequence += 1;
+        Origin { incarnation: self.incarnation, sequence: self.last_sequence }
+    }
+
+    /// Whether every neighbor's queue has room for a message whose packets have this length.
+    pub fn has_room(&self, len: usize) -> bool {
+        /// What frame, header and sub-flag add at most.
+        const OVERHEAD: usize = 256;
+
+        self.table.iter().all(|(_, conn)| {
+            self.connections.get(&conn).is_none_or(|connection| {
+                let needed = len.saturating_add(OVERHEAD);
+                connection.backlog_len.saturating_add(needed) <= self.config.max_backlog_len
+            })
+        })
+    }
+
+    fn has_neighbor(&self, form: Form) -> bool {
+        self.table
+            .iter()
+            .any(|(_, conn)| self.connections.get(&conn).is_some_and(|c| c.form() == form))
+    }
+
+    /// Takes a broadcast or waterfall.
+    pub(super) fn on_flood(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        neighbor: NodeId,
+        message: &PathfindingMessage,
+    ) {
+        self.stats.received += 1;
+        let Ok(sender) = NodeId::parse(message.sender()) else {
+            self.stats.dropped.bad_sender += 1;
+            return;
         };
-        match PathfindingMessage::decode_body(body, methods, self.config.decode_limits()) {
-            Ok(message) => self.on_message(now, conn, &message),
-            Err(error) => self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort),
+        if sender == self.id {
+            self.stats.dropped.own += 1;
+            return;
+        }
+        let Some(time) = message.time() else {
+            self.stats.dropped.future += 1;
+            return;
+        };
+        let form = self.connections.get(&conn).map_or(Form::Legacy, |found| found.form());
+        let origin = self.origin_of(form, &sender, &neighbor, message);
+        let content = self.digester.content(&sender, message.payload());
+        let key = match origin {
+            Some(origin) if origin != STRAIGHT => {
+                SeenKey::Origin(self.digester.origin(&sender, origin))
+            }
+            _ => SeenKey::Legacy(content),
+        };
+        match self.seen.insert(key, time, self.wall(now).as_secs()) {
+            Verdict::Fresh => {}
+            Verdict::Duplicate => return self.stats.dropped.duplicate += 1,
+            Verdict::Stale => return self.stats.dropped.stale += 1,
+            Verdict::Future => return self.stats.dropped.future += 1,
+            Verdict::Full => return self.stats.dropped.overload += 1,
+        }
+        let provenance = origin.map_or(Provenance::Hearsay, |_| Provenance::Certain);
+        if self.echoes.is_echo(now, content, provenance) {
+            return self.stats.dropped.echo += 1;
+        }
+        self.deliver(sender, neighbor, message);
+        self.note_recent(message);
+        self.relay(now, sender, neighbor, origin, message);
+    }
+
+    /// How its sender told a message from others: by a number; by nothing, where a py2p node sent
+    /// it straight to us or to a node that says so; `None` where a py2p node passed it on.
+    fn origin_of(
+        &self,
+        form: Form,
+        sender: &NodeId,
+        neighbor: &NodeId,
+        message: &PathfindingMessage,
+    ) -> Option<Origin> {
+        match form {
+            Form::Extended => Origin::decode(message.stated_id()),
+            Form::Legacy => {
+                let is_straight =
+                    message.msg_type() == Flag::Broadcast.as_bytes() && sender == neighbor;
+                is_straight.then_some(STRAIGHT)
+            }
         }
     }
 
-    fn on_message(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
-        let neighbor = match self.connections.get(&conn).map(|connection| &connection.phase) {
-            Some(Phase::Opening) => return self.on_opening(now, conn, message),
-            Some(Phase::Established(peer)) => peer.id,
-            Some(Phase::Retiring(id)) => *id,
-            Some(Phase::Dialing | Phase::Probing(_) | Phase::Closing) | None => return,
-        };
-        match (Flag::parse(message.msg_type()), message.sub_flag()) {
-            _ if message.packets().count() == HEADER_COUNT => self.stats.ignored += 1,
-            (_, Some(Flag::Handshake)) => {
-                let reason = CloseReason::Misbehaved(Misbehavior::SecondHandshake);
-                self.end(now, conn, reason, CloseMode::Abort);
-            }
-            (Some(Flag::Renegotiate), _) | (_, Some(Flag::Request | Flag::Response)) => {
-                self.stats.ignored += 1;
-            }
-            (_, Some(Flag::Peers)) => self.on_peers(now, conn, message),
-            (Some(Flag::Whisper), _)
-            | (Some(Flag::Broadcast | Flag::Waterfall), Some(Flag::Whisper)) => {
-                self.on_whisper(neighbor, message);
-            }
-            (Some(Flag::Broadcast | Flag::Waterfall), _) => self.on_flood(now, neighbor, message),
-            _ => self.stats.ignored += 1,
-        }
-    }
-
-    fn on_whisper(&mut self, neighbor: NodeId, message: &PathfindingMessage) {
+    pub(super) fn on_whisper(&mut self, neighbor: NodeId, message: &PathfindingMessage) {
         self.stats.received += 1;
         match NodeId::parse(message.sender()) {
             Ok(sender) => self.deliver(sender, neighbor, message),
             Err(_) => self.stats.dropped.bad_sender += 1,
-        }
-    }
-
-    fn on_flood(&mut self, now: Instant, neighbor: NodeId, message: &PathfindingMessage) {
-        self.stats.received += 1;
-        let dropped = &mut self.stats.dropped;
-        let Ok(sender) = NodeId::parse(message.sender()) else {
-            dropped.bad_sender += 1;
-            return;
-        };
-        if sender == self.id {
-            dropped.own += 1;
-            return;
-        }
-        let Some(time) = message.time() else {
-            dropped.future += 1;
-            return;
-        };
-        let key = self.seen.legacy_key(&sender, time, message.payload());
-        match self.seen.insert(key, time, self.clock_secs(now)) {
-            Verdict::Fresh => {
-                self.deliver(sender, neighbor, message);
-                self.relay(now, sender, neighbor, message);
-            }
-            Verdict::Duplicate => self.stats.dropped.duplicate += 1,
-            Verdict::Stale => self.stats.dropped.stale += 1,
-            Verdict::Future => self.stats.dropped.future += 1,
-            Verdict::Full => self.stats.dropped.overload += 1,
         }
     }
 
@@ -179,23 +241,50 @@ impl Node {
         self.emit(Event::Message(Delivery { message: message.clone(), sender, neighbor }));
     }
 
-    /// Passes a message on, to every neighbor but the one it came from and the one that made it.
-    /// Its sender, id and time stay as they are.
+    /// Passes a message on, to every neighbor but the one that it came from and the one that made
+    /// it. Its sender and its time stay as they are.
     // Deviation: py2p passes it on to everybody, and stamps it anew.
     fn relay(
         &mut self,
         now: Instant,
         sender: NodeId,
         neighbor: NodeId,
+        origin: Option<Origin>,
         message: &PathfindingMessage,
     ) {
+        let targets: Vec<(ConnId, Form)> = self
+            .table
+            .iter()
+            .filter(|(id, _)| *id != neighbor && *id != sender)
+            .filter_map(|(_, conn)| Some((conn, self.connections.get(&conn)?.form())))
+            .collect();
+        let wants = |form| targets.iter().any(|&(_, wanted)| wanted == form);
         let Ok(waterfall) = message.with_msg_type(Flag::Waterfall.as_bytes()) else { return };
-        let mut outgoing = Outgoing::new(&waterfall, self.config.compressions);
-        for (id, conn) in self.table.iter().collect::<Vec<_>>() {
-            if id != neighbor && id != sender && self.transmit_to(now, conn, &mut outgoing) {
+        let legacy = wants(Form::Legacy)
+            .then(|| waterfall.with_stated_id(message.id().as_bytes()).ok())
+            .flatten();
+        let extended = match origin {
+            Some(origin) => waterfall.with_stated_id(&origin.encode()).ok(),
+            None => Some(waterfall),
+        }
+        .filter(|_| wants(Form::Extended));
+        let mut outgoing = self.outgoing_forms(legacy, extended);
+        if self.config.compress == Compress::WhenItPays && message.compression_fail() {
+            outgoing.send_plain();
+        }
+        for (conn, _) in targets {
+            if self.transmit_to(now, conn, &mut outgoing).is_ok() {
                 self.stats.relayed += 1;
             }
         }
+    }
+
+    fn outgoing_forms(
+        &self,
+        legacy: Option<PathfindingMessage>,
+        extended: Option<PathfindingMessage>,
+    ) -> Outgoing {
+        Outgoing::with_forms(legacy, extended, self.config.compressions, self.config.compress)
     }
 
     /// Makes a message of this node's own, stamped with the current second; `None` where it would
@@ -206,27 +295,36 @@ impl Node {
         flag: Flag,
         payload: &[P],
     ) -> Option<PathfindingMessage> {
-        let time = self.clock_secs(now);
+        let time = self.wall(now).as_secs();
         PathfindingMessage::new(flag.as_bytes(), self.id.as_bytes(), time, payload).ok()
     }
 
+    /// Queues one message for one neighbor.
     pub(super) fn transmit_message(
         &mut self,
         now: Instant,
         conn: ConnId,
-        message: &PathfindingMessage,
-    ) -> bool {
-        let mut outgoing = Outgoing::new(message, self.config.compressions);
-        self.transmit_to(now, conn, &mut outgoing)
+        message: PathfindingMessage,
+    ) -> Result<(), Refusal> {
+        let (own, compress) = (self.config.compressions, self.config.compress);
+        self.transmit_to(now, conn, &mut Outgoing::new(message, own, compress))
     }
 
-    fn transmit_to(&mut self, now: Instant, conn: ConnId, outgoing: &mut Outgoing<'_>) -> bool {
-        let Some(peer) = self.connections.get(&conn).and_then(|c| c.peer()) else { return false };
-        let frame = outgoing.frame(peer.compressions);
-        self.transmit(now, conn, frame)
-    }
-
-    fn clock_secs(&self, now: Instant) -> u64 {
-        self.wall(now).as_secs()
+    fn transmit_to(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Refusal> {
+        let connection = self.connections.get(&conn).ok_or(Refusal::Gone)?;
+        let (form, peer) = (connection.form(), connection.peer().ok_or(Refusal::Gone)?);
+        let frame = outgoing.frame(form, peer.compressions).ok_or(Refusal::DuplicateInFlight)?;
+        if !self.transmit(now, conn, frame) {
+            return Err(Refusal::QueueFull);
+        }
+        if let Some(message) = outgoing.message(form) {
+            self.remember_sent(conn, message);
+        }
+        Ok(())
     }
 }

@@ -1,37 +1,48 @@
 //! From an open connection to a neighbor. PROTOCOL.md §3.1.
 
-use super::connection::{Peer, Phase};
+use std::time::Duration;
+
+use super::connection::{Budgets, Peer, Phase};
 use super::outgoing::frame_of;
 use super::timer::Timer;
-use super::{CloseMode, Node, Output};
+use super::{CloseMode, Node};
+use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior};
-use crate::event::{ConnId, Direction, Event};
+use crate::event::{Direction, Event};
 use crate::time::Instant;
-use crate::wire::{Flag, Handshake, NodeId, PathfindingMessage};
+use crate::wire::{Extension, Flag, Handshake, NodeId, PathfindingMessage};
 
-/// Which of two connections to one peer is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
-    Incumbent,
-    Newcomer,
-}
+/// How long an accepting node holds its handshake back from a py2p node.
+///
+/// A py2p node that wants to answer somebody dials, sends its handshake and at once the answer;
+/// the other's handshake would then make it unable to meet anybody ever again. 50 ms is long
+/// enough for the answer, which follows in the next packet, and short for everybody else.
+const HOLD: Duration = Duration::from_millis(50);
 
 impl Node {
     /// Tells the other end who this node is. Always plain: nothing is agreed on yet.
     pub(super) fn send_handshake(&mut self, now: Instant, conn: ConnId) {
-        let payload = Handshake::new(
-            self.id,
-            &self.config.protocol,
-            self.config.out_addr.clone(),
-            self.config.compressions,
-        )
-        .encode();
-        if let Some(message) = self.make(now, Flag::Whisper, &payload) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let extension = self
+            .config
+            .extension
+            .then_some(Extension { incarnation: self.incarnation, link: connection.link });
+        let handshake = Handshake {
+            id: self.id,
+            protocol_id: self.config.protocol.id().to_owned(),
+            address: self.config.out_addr.clone(),
+            compressions: self.config.compressions,
+            extension,
+        };
+        if let Some(message) = self.make(now, Flag::Whisper, &handshake.encode()) {
             self.transmit(now, conn, frame_of(message.packets().body()));
         }
     }
 
     /// Takes the first message of a connection, which must be a handshake.
+    ///
+    /// The protocol is checked before anything else in it is obeyed. A node that accepts sends
+    /// its own handshake even where it then closes, so that the other end can tell its user why.
     pub(super) fn on_opening(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
         if message.sub_flag() != Some(Flag::Handshake) {
             let reason = CloseReason::Misbehaved(Misbehavior::NoHandshake);
@@ -43,106 +54,110 @@ impl Node {
                 return self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort);
             }
         };
-        // The protocol is checked before anything else in the handshake is obeyed. This node's
-        // own handshake is flushed, so that the other end can tell its user the reason too.
-        if handshake.protocol_id != self.config.protocol.id() {
-            return self.end(now, conn, CloseReason::WrongProtocol, CloseMode::Flush);
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let is_incoming = connection.is_incoming();
+        let fault = if handshake.protocol_id != self.config.protocol.id() {
+            Some(CloseReason::WrongProtocol)
+        } else if handshake.id == self.id {
+            Some(CloseReason::SelfConnection)
+        } else if connection.expected.is_some_and(|expected| expected != handshake.id) {
+            Some(CloseReason::WrongPeer(handshake.id))
+        } else {
+            None
+        };
+        let is_extended = self.config.extension && handshake.extension.is_some();
+        if is_incoming && (fault.is_some() || is_extended) {
+            self.send_handshake(now, conn);
         }
-        if handshake.id == self.id {
-            return self.end(now, conn, CloseReason::SelfConnection, CloseMode::Abort);
+        match fault {
+            // There is something to flush only where this node has just introduced itself.
+            Some(reason) if is_incoming => self.end(now, conn, reason, CloseMode::Flush),
+            Some(reason) => self.end(now, conn, reason, CloseMode::Abort),
+            None if is_incoming && !is_extended => self.hold(now, conn, handshake),
+            None => self.meet(now, conn, handshake),
+        }
+    }
+
+    fn hold(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.phase = Phase::Holding(Box::new(handshake));
+            self.timers.set(Timer::Hold(conn), now + HOLD);
+        }
+    }
+
+    /// The hold is over: no answer came with the handshake.
+    pub(super) fn release(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if let Phase::Holding(handshake) = &connection.phase {
+            let handshake = (**handshake).clone();
+            self.timers.stop(Timer::Hold(conn));
+            self.send_handshake(now, conn);
+            self.meet(now, conn, handshake);
+        }
+    }
+
+    /// Both handshakes are on their way, and the peer's is here.
+    fn meet(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.extension = handshake.extension.filter(|_| self.config.extension);
         }
         match self.table.conn(&handshake.id) {
             None => self.establish(now, conn, handshake),
             Some(incumbent) => self.on_duplicate(now, conn, incumbent, handshake),
         }
+        self.answer_waiting(now, conn);
     }
 
     fn establish(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
         let id = handshake.id;
         self.adopt(now, conn, handshake);
-        if let Some(info) = self.connections.get(&conn).and_then(|c| c.peer_info(conn)) {
+        if let Some(info) = self.connections.get(&conn).and_then(|found| found.peer_info(conn)) {
             self.emit(Event::PeerJoined(info));
         }
-        self.emit_dialed(conn, id);
-        self.send_peers(now, conn);
-        self.probe(now, conn);
+        self.on_adopted(now, conn, id);
     }
 
-    /// Makes `conn` the connection to the peer.
-    fn adopt(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
+    /// What follows when a connection has become the one to a peer.
+    pub(super) fn on_adopted(&mut self, now: Instant, conn: ConnId, id: NodeId) {
+        self.emit_dialed(now, conn, id);
+        self.send_peers(now, conn);
+        self.probe(now, conn);
+        self.on_met(now, &id);
+    }
+
+    /// Makes `conn` the connection to the peer. What was found out about the peer on the one
+    /// before stays true.
+    pub(super) fn adopt(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
+        let before = self.table.conn(&handshake.id);
+        let before = before.and_then(|before| self.connections.get(&before)?.peer());
+        let (known, since) = match before {
+            Some(peer) => (peer.reached, peer.since),
+            None => (None, self.wall(now)),
+        };
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let reached = match connection.direction {
             Direction::Outgoing => Some(connection.addr),
-            Direction::Incoming => None,
+            Direction::Incoming => known,
         };
-        connection.phase = Phase::Established(Peer {
+        connection.phase = Phase::Established(Box::new(Peer {
             id: handshake.id,
             announced: handshake.address,
             compressions: handshake.compressions,
-            since: now,
+            since,
             reached,
-        });
+            last_sent: None,
+            budgets: Budgets::default(),
+        }));
         self.timers.stop(Timer::Opening(conn));
         self.table.insert(handshake.id, conn);
     }
 
-    /// Keeps one of two connections to one peer, the same at both ends. Nothing is lost with the
-    /// other: it is flushed, and read until the peer has flushed it too.
-    fn on_duplicate(
-        &mut self,
-        now: Instant,
-        newcomer: ConnId,
-        incumbent: ConnId,
-        handshake: Handshake,
-    ) {
-        let id = handshake.id;
-        match self.kept_with(newcomer, incumbent, &id) {
-            Kept::Incumbent => {
-                self.retire(now, newcomer, id);
-                if let Some(connection) = self.connections.get(&newcomer) {
-                    if !connection.is_incoming() {
-                        let (addr, reason) = (connection.addr, CloseReason::Duplicate);
-                        let id = Some(id);
-                        self.emit(Event::DialFailed { conn: newcomer, addr, id, reason });
-                    }
-                }
-            }
-            Kept::Newcomer => {
-                self.adopt(now, newcomer, handshake);
-                self.retire(now, incumbent, id);
-                self.emit_dialed(newcomer, id);
-                self.send_peers(now, newcomer);
-            }
-        }
-    }
-
-    /// Where both ends dialled, the connection that the lower id dialled is kept. Where one end
-    /// dialled twice, it lost the first connection or wants the second, so the second is kept.
-    fn kept_with(&self, newcomer: ConnId, incumbent: ConnId, peer: &NodeId) -> Kept {
-        let direction = |conn| self.connections.get(&conn).map(|found| found.direction);
-        let lower_end_dialed =
-            if self.id < *peer { Direction::Outgoing } else { Direction::Incoming };
-        if direction(newcomer) == direction(incumbent)
-            || direction(newcomer) == Some(lower_end_dialed)
-        {
-            Kept::Newcomer
-        } else {
-            Kept::Incumbent
-        }
-    }
-
-    fn retire(&mut self, now: Instant, conn: ConnId, peer: NodeId) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.phase = Phase::Retiring(peer);
-            self.timers.stop(Timer::Opening(conn));
-            self.timers.set(Timer::Linger(conn), now + self.config.linger_timeout);
-            self.outputs.push_back(Output::Close { conn, mode: CloseMode::Flush });
-        }
-    }
-
-    fn emit_dialed(&mut self, conn: ConnId, id: NodeId) {
-        if self.connections.get(&conn).is_some_and(|connection| !connection.is_incoming()) {
+    fn emit_dialed(&mut self, now: Instant, conn: ConnId, id: NodeId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if !connection.is_incoming() {
+            let addr = connection.addr;
             self.emit(Event::Dialed { conn, id });
+            self.on_seed_reached(now, addr);
         }
     }
 }

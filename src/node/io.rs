@@ -1,12 +1,13 @@
 //! The words that a node and its driver speak.
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::event::{ConnId, Event};
+use crate::conn_id::ConnId;
+use crate::error::NetworkError;
+use crate::event::Event;
 use crate::time::UnixTime;
 
 /// Something that happened outside a node.
@@ -27,6 +28,12 @@ pub enum Input<'a> {
         /// The bytes, in the order and the pieces in which they came.
         data: &'a [u8],
     },
+    /// The driver has had a turn for its other connections, and this one, which
+    /// [`Output::PauseRead`] paused, may have one again.
+    Continue {
+        /// Which one.
+        conn: ConnId,
+    },
     /// The operating system took bytes that the node had transmitted.
     Sent {
         /// On which connection.
@@ -34,12 +41,17 @@ pub enum Input<'a> {
         /// How many.
         len: usize,
     },
+    /// The peer has ended its sending side: nothing more will arrive, though it may still read.
+    Ended {
+        /// On which connection.
+        conn: ConnId,
+    },
     /// A connection is gone, or could not be opened.
     Closed {
         /// Which one.
         conn: ConnId,
-        /// Why; `None` where the peer ended it in good order.
-        error: Option<io::ErrorKind>,
+        /// Why; `None` where both ends ended it in good order.
+        error: Option<NetworkError>,
     },
     /// The calendar clock differs from what the node would compute, because it was set or the
     /// machine slept.
@@ -68,6 +80,18 @@ pub enum Output {
         /// The bytes. Other connections may share them.
         data: Bytes,
     },
+    /// Read no more from a connection for now: the node holds as much of what arrived as it can
+    /// take in one turn. Report [`Input::Continue`] once in every turn of the loop until
+    /// [`Output::ResumeRead`].
+    PauseRead {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// Read from a paused connection again.
+    ResumeRead {
+        /// Which one.
+        conn: ConnId,
+    },
     /// End a connection.
     Close {
         /// Which one.
@@ -83,7 +107,7 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseMode {
     /// Send what was transmitted, end the sending side, go on reporting what arrives, and report
-    /// [`Input::Closed`] once the peer has ended its side.
+    /// [`Input::Closed`] once the peer has ended its side too.
     Flush,
     /// At once. Nothing more is reported.
     Abort,
@@ -95,6 +119,8 @@ impl fmt::Debug for Output {
         match self {
             Self::Dial { conn, addr } => write!(f, "{conn} dial {addr}"),
             Self::Transmit { conn, data } => write!(f, "{conn} out {}b", data.len()),
+            Self::PauseRead { conn } => write!(f, "{conn} pause"),
+            Self::ResumeRead { conn } => write!(f, "{conn} resume"),
             Self::Close { conn, mode } => write!(f, "{conn} close {mode:?}"),
             Self::Event(event) => write!(f, "event {event:?}"),
         }

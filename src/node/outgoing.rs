@@ -1,54 +1,106 @@
-//! A message on its way out: encoded and compressed once per method, however many neighbors get
-//! it.
+//! A message on its way out: encoded and compressed once per form and method, however many
+//! neighbors get it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::config::Compress;
 use crate::wire::{Compression, Compressions, PathfindingMessage, SIZE_HEADER_LEN};
 
 /// Bodies below this many bytes go plain: compressing them costs more than it saves.
 const COMPRESS_FROM: usize = 512;
 
-/// Turns one message into frames, keeping what it has made.
-#[derive(Debug)]
-pub(super) struct Outgoing<'a> {
-    message: &'a PathfindingMessage,
-    /// What this node compresses with.
-    own: Compressions,
-    /// One frame per method in use, the plain one under `None`.
-    frames: Vec<(Option<Compression>, Bytes)>,
+/// Who a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A node of the 0.2 protocol.
+    Legacy,
+    /// A node that has told its extension.
+    Extended,
 }
 
-impl<'a> Outgoing<'a> {
-    pub(super) fn new(message: &'a PathfindingMessage, own: Compressions) -> Self {
-        Self { message, own, frames: Vec::new() }
+/// Turns one message into frames, keeping what it has made.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    forms: Forms,
+    /// What this node compresses with, and when.
+    own: Compressions,
+    compress: Compress,
+    frames: Vec<((Form, Option<Compression>), Bytes)>,
+}
+
+/// What the kinds of neighbors get.
+#[derive(Debug)]
+enum Forms {
+    Same(PathfindingMessage),
+    Each { legacy: Option<PathfindingMessage>, extended: Option<PathfindingMessage> },
+}
+
+impl Outgoing {
+    /// A message that is the same for everybody.
+    pub(super) fn new(message: PathfindingMessage, own: Compressions, compress: Compress) -> Self {
+        Self { forms: Forms::Same(message), own, compress, frames: Vec::new() }
     }
 
-    /// The frame for a neighbor that reads these methods.
-    pub(super) fn frame(&mut self, readable: Compressions) -> Bytes {
-        let body = self.message.packets().body();
-        let method = if body.len() < COMPRESS_FROM {
-            None
-        } else {
-            readable.iter().filter(|&method| self.own.contains(method)).min()
-        };
-        self.frame_by(method)
+    /// A message with a form for each kind of neighbor; `None` for a kind that is not to get it.
+    pub(super) fn with_forms(
+        legacy: Option<PathfindingMessage>,
+        extended: Option<PathfindingMessage>,
+        own: Compressions,
+        compress: Compress,
+    ) -> Self {
+        let forms = Forms::Each { legacy, extended };
+        Self { forms, own, compress, frames: Vec::new() }
     }
 
-    fn frame_by(&mut self, method: Option<Compression>) -> Bytes {
-        if let Some((_, frame)) = self.frames.iter().find(|(made, _)| *made == method) {
-            return frame.clone();
+    /// Compresses nothing: the node before has found that it does not pay.
+    pub(super) fn send_plain(&mut self) {
+        self.compress = Compress::Never;
+    }
+
+    /// The message in one form.
+    pub(super) fn message(&self, form: Form) -> Option<&PathfindingMessage> {
+        match (&self.forms, form) {
+            (Forms::Same(message), _) => Some(message),
+            (Forms::Each { legacy, .. }, Form::Legacy) => legacy.as_ref(),
+            (Forms::Each { extended, .. }, Form::Extended) => extended.as_ref(),
         }
-        let plain = self.message.packets().body();
+    }
+
+    /// The frame for a neighbor that reads these methods; `None` where it is not to get one.
+    pub(super) fn frame(&mut self, form: Form, readable: Compressions) -> Option<Bytes> {
+        let form = match self.forms {
+            Forms::Same(_) => Form::Legacy,
+            Forms::Each { .. } => form,
+        };
+        let len = self.message(form)?.packets().body().len();
+        let usable = readable.iter().filter(|&method| self.own.contains(method)).min();
+        let method = match self.compress {
+            Compress::Always => usable,
+            // The others cost up to a hundred times as much for a few percent, and a peer that
+            // lists only those would set the price of every message.
+            Compress::WhenItPays => {
+                usable.filter(|&method| method == Compression::Gzip && len >= COMPRESS_FROM)
+            }
+            Compress::Never => None,
+        };
+        self.frame_by(form, method)
+    }
+
+    fn frame_by(&mut self, form: Form, method: Option<Compression>) -> Option<Bytes> {
+        if let Some((_, frame)) = self.frames.iter().find(|(made, _)| *made == (form, method)) {
+            return Some(frame.clone());
+        }
+        let plain = self.message(form)?.packets().body();
         let packed = method
             .and_then(|method| method.compress(plain).ok())
-            .filter(|packed| packed.len() < plain.len());
+            .filter(|packed| packed.len() < plain.len() || self.compress == Compress::Always);
         let frame = match (packed, method) {
             (Some(packed), _) => frame_of(&packed),
             (None, None) => frame_of(plain),
-            (None, Some(_)) => self.frame_by(None),
+            (None, Some(_)) => self.frame_by(form, None)?,
         };
-        self.frames.push((method, frame.clone()));
-        frame
+        self.frames.push(((form, method), frame.clone()));
+        Some(frame)
     }
 }
 
@@ -69,39 +121,66 @@ mod tests {
         PathfindingMessage::new(b"broadcast", b"me", 1, &["broadcast", text]).unwrap()
     }
 
+    fn outgoing(text: &str, own: Compressions, compress: Compress) -> Outgoing {
+        Outgoing::new(message(text), own, compress)
+    }
+
+    fn gzip() -> Compressions {
+        Compressions::from_names(["gzip"])
+    }
+
     #[test]
     fn neighbors_of_one_method_share_one_frame() {
-        let message = message(&"hello ".repeat(200));
-        let mut outgoing = Outgoing::new(&message, Compressions::supported());
-        let first = outgoing.frame(Compressions::from_names(["gzip"]));
-        let second = outgoing.frame(Compressions::from_names(["lzma", "gzip"]));
+        let text = "hello ".repeat(200);
+        let mut outgoing = outgoing(&text, Compressions::supported(), Compress::WhenItPays);
+        let first = outgoing.frame(Form::Legacy, gzip()).unwrap();
+        let both = Compressions::from_names(["lzma", "gzip"]);
+        let second = outgoing.frame(Form::Legacy, both).unwrap();
         assert_eq!(first.as_ptr(), second.as_ptr());
-        let plain = outgoing.frame(Compressions::NONE);
+        let plain = outgoing.frame(Form::Legacy, Compressions::NONE).unwrap();
         assert!(first.len() < plain.len());
     }
 
     #[test]
-    fn what_does_not_shrink_goes_plain() {
-        let gzip = Compressions::from_names(["gzip"]);
-        let noise: String = (0..1_000_u32)
-            .map(|n| {
-                char::from(b' ' + u8::try_from(n.wrapping_mul(2_654_435_761) >> 25).unwrap() % 95)
-            })
-            .collect();
-        for text in ["short", noise.as_str()] {
+    fn each_kind_of_neighbor_gets_its_own_form_or_none() {
+        let [legacy, extended] = ["one", "two"].map(|text| Some(message(text)));
+        let own = Compressions::NONE;
+        let mut both = Outgoing::with_forms(legacy, extended.clone(), own, Compress::WhenItPays);
+        let [one, two] = [Form::Legacy, Form::Extended].map(|form| both.frame(form, own));
+        assert_ne!(one, two);
+        let mut one_only = Outgoing::with_forms(None, extended, own, Compress::WhenItPays);
+        assert_eq!(one_only.frame(Form::Legacy, own), None);
+        assert_eq!(one_only.frame(Form::Extended, own), two);
+    }
+
+    #[test]
+    fn what_does_not_shrink_goes_plain_unless_always_is_asked_for() {
+        let mut state = 1_u32;
+        let noise: String = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(b'!' + u8::try_from(state >> 24).unwrap() % 94)
+        })
+        .take(2_000)
+        .collect();
+        for (text, compress, is_plain) in [
+            ("short", Compress::WhenItPays, true),
+            ("short", Compress::Always, false),
+            (&noise, Compress::Always, false),
+        ] {
             let message = message(text);
-            let frame = Outgoing::new(&message, gzip).frame(gzip);
-            let read = PathfindingMessage::decode(&frame, gzip, DecodeLimits::PROTOCOL).unwrap();
+            let mut outgoing = Outgoing::new(message.clone(), gzip(), compress);
+            let frame = outgoing.frame(Form::Legacy, gzip()).unwrap();
+            let read = PathfindingMessage::decode(&frame, gzip(), DecodeLimits::PROTOCOL).unwrap();
             assert_eq!(read.packets(), message.packets());
-            assert!(frame.len() <= message.packets().body().len() + SIZE_HEADER_LEN);
+            assert_eq!(read.compression_fail(), is_plain, "{text}");
         }
     }
 
     #[test]
     fn a_method_that_this_node_does_not_use_is_not_used() {
-        let message = message(&"hello ".repeat(200));
-        let own = Compressions::NONE;
-        let frame = Outgoing::new(&message, own).frame(Compressions::supported());
-        assert_eq!(frame.len(), message.packets().body().len() + SIZE_HEADER_LEN);
+        let text = "hello ".repeat(200);
+        let mut outgoing = outgoing(&text, Compressions::NONE, Compress::Always);
+        let frame = outgoing.frame(Form::Legacy, Compressions::supported()).unwrap();
+        assert_eq!(frame.len(), message(&text).packets().body().len() + SIZE_HEADER_LEN);
     }
 }

@@ -1,17 +1,46 @@
 //! Peers lists: telling neighbors of each other, and following what they tell.
 //! PROTOCOL.md §3.2.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rand::seq::SliceRandom;
 
 use super::connection::Phase;
 use super::dial_policy::may_dial;
 use super::{CloseMode, Node};
+use crate::conn_id::ConnId;
 use crate::error::CloseReason;
-use crate::event::ConnId;
 use crate::time::Instant;
-use crate::wire::{Flag, PathfindingMessage, PeerEntry};
+use crate::wire::{Flag, NodeId, PathfindingMessage, PeerEntry};
+
+/// The most probes at once.
+const MAX_PROBES: usize = 4;
+
+/// How soon an address that others told of is dialled again.
+const REDIAL_AFTER: Duration = Duration::from_secs(30);
+
+/// The most addresses remembered as dialled within that time.
+const MAX_RECENT: usize = 256;
+
+/// The addresses that were dialled because others told of them, and when.
+#[derive(Debug, Default)]
+pub(super) struct RecentDials {
+    by_addr: BTreeMap<SocketAddr, Instant>,
+}
+
+impl RecentDials {
+    /// Whether an address may be dialled now; if so, remembers it.
+    fn admit(&mut self, now: Instant, addr: SocketAddr) -> bool {
+        self.by_addr.retain(|_, at| now.since(*at) < REDIAL_AFTER);
+        let may = self.by_addr.len() < MAX_RECENT && !self.by_addr.contains_key(&addr);
+        if may {
+            self.by_addr.insert(addr, now);
+        }
+        may
+    }
+}
 
 /// The most entries that a list may have to be read.
 const MAX_ENTRIES: usize = 1_000;
@@ -34,7 +63,7 @@ impl Node {
             .take(MAX_TOLD)
             .collect();
         if let Some(message) = self.make(now, Flag::Whisper, &PeerEntry::encode_list(&entries)) {
-            self.transmit_message(now, conn, &message);
+            self.tell(now, conn, message);
         }
     }
 
@@ -46,12 +75,13 @@ impl Node {
             self.stats.ignored += 1;
             return;
         };
-        let mut candidates: Vec<SocketAddr> = entries
+        let candidates: BTreeMap<NodeId, SocketAddr> = entries
             .into_iter()
             .filter(|entry| entry.id != self.id && self.table.conn(&entry.id).is_none())
-            .filter_map(|entry| entry.address?.socket_addr())
-            .filter(|&addr| may_dial(addr, teller))
+            .filter_map(|entry| Some((entry.id, entry.address?.socket_addr()?)))
+            .filter(|&(_, addr)| may_dial(addr, teller))
             .collect();
+        let mut candidates: Vec<SocketAddr> = candidates.into_values().collect();
         candidates.shuffle(&mut self.rng);
         let outgoing = self.connections.values().filter(|c| c.counts_as_outgoing()).count();
         let mut wanted = self.config.max_outgoing.saturating_sub(outgoing);
@@ -59,7 +89,7 @@ impl Node {
             if wanted == 0 {
                 break;
             }
-            if self.dial(now, addr).is_ok() {
+            if self.recent_dials.admit(now, addr) && self.dial(now, addr).is_ok() {
                 wanted -= 1;
             }
         }
@@ -69,13 +99,28 @@ impl Node {
     /// announces on the address that it came from. Nothing is sent on such a connection.
     pub(super) fn probe(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
-        let Some(peer) = connection.peer().filter(|_| connection.is_incoming()) else { return };
+        let is_unreached = connection.is_incoming()
+            && connection.peer().is_some_and(|peer| peer.reached.is_none());
+        let Some(peer) = connection.peer().filter(|_| is_unreached) else { return };
         let Some(addr) = peer.announced.as_ref().and_then(|address| address.socket_addr()) else {
             return;
         };
         let from = connection.addr.ip();
+        let probes = self.connections.values().filter(|other| other.is_probe());
+        if probes.clone().count() >= MAX_PROBES || probes.clone().any(|other| other.addr == addr) {
+            return;
+        }
         if addr.ip().to_canonical() == from.to_canonical() && may_dial(addr, from) {
             self.open(now, addr, Phase::Probing(conn));
+        }
+    }
+
+    /// A connection is gone, and whether its peer can be dialled with it.
+    pub(super) fn end_probe_of(&mut self, now: Instant, conn: ConnId) {
+        let is_its = |probe: &Phase| matches!(probe, Phase::Probing(peer) if *peer == conn);
+        let probe = self.connections.iter().find(|(_, other)| is_its(&other.phase));
+        if let Some(probe) = probe.map(|(probe, _)| *probe) {
+            self.end(now, probe, CloseReason::Local, CloseMode::Abort);
         }
     }
 

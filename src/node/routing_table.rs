@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::ConnId;
+use crate::conn_id::ConnId;
 use crate::wire::NodeId;
 
 #[derive(Debug, Default)]

@@ -10,12 +10,9 @@ use std::collections::BTreeMap;
     reason = "never iterated, and its hasher has no random state"
 )]
 use std::collections::HashSet;
-use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
-
-use crate::wire::NodeId;
+use super::digest::AlreadyHashed;
 
 /// How old a message may be, in seconds.
 const MAX_AGE: u64 = 120;
@@ -26,25 +23,30 @@ const MAX_AHEAD: u64 = 60;
 /// The narrowest that the window gets under load, in seconds before now.
 const MIN_WINDOW: u64 = 2;
 
+/// The part of the memory that keys with a time in the future may take, as its divisor.
+const FUTURE_SHARE: usize = 4;
+
 /// What one key takes, with the slack of a hash table that has just grown.
 const KEY_LEN: usize = 40;
 
-/// What tells one message from every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What tells one message from every other with the same timestamp: a digest of what its sender
+/// chose. The 0.2 protocol's own message id leaves out the sender and the borders between packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SeenKey {
-    /// A message of the 0.2 protocol: the hash of everything in it that its sender chose, made by
-    /// [`SeenCache::legacy_key`].
+    /// A message of the 0.2 protocol: [`Digester::content`](super::Digester::content).
     Legacy(u128),
-    /// A message that its sender numbered.
-    Origin {
-        /// The sender's id.
-        origin: NodeId,
-        /// Which life of the sender: a restarted node numbers anew.
-        incarnation: u64,
-        /// Its number in that life.
-        sequence: u64,
-    },
+    /// A message that its sender numbered: [`Digester::origin`](super::Digester::origin).
+    Origin(u128),
+}
+
+impl SeenKey {
+    /// The two kinds never meet: each is 128 bits of a keyed hash, of different things.
+    fn digest(self) -> u128 {
+        match self {
+            Self::Legacy(digest) | Self::Origin(digest) => digest,
+        }
+    }
 }
 
 /// What the cache says of a message.
@@ -64,9 +66,8 @@ pub enum Verdict {
 }
 
 /// The keys of the messages of the last two minutes.
+#[derive(Debug)]
 pub struct SeenCache {
-    /// Secret, so that nobody can prepare two messages with one key.
-    secret: [u8; 16],
     buckets: BTreeMap<u64, Bucket>,
     len: usize,
     max_len: usize,
@@ -78,27 +79,10 @@ pub struct SeenCache {
 type Bucket = HashSet<u128, BuildHasherDefault<AlreadyHashed>>;
 
 impl SeenCache {
-    /// A cache that takes at most about `max_bytes` of memory, and hashes with this secret.
-    pub fn new(secret: [u8; 16], max_bytes: usize) -> Self {
+    /// A cache that takes at most about `max_bytes` of memory.
+    pub fn new(max_bytes: usize) -> Self {
         let max_len = (max_bytes / KEY_LEN).max(1);
-        Self { secret, buckets: BTreeMap::new(), len: 0, max_len, floor: 0 }
-    }
-
-    /// The key of a message of the 0.2 protocol, from everything in it that its sender chose: its
-    /// name, the second, and the payload packets with the borders between them.
-    pub fn legacy_key<'a>(
-        &self,
-        sender: &NodeId,
-        time: u64,
-        payload: impl Iterator<Item = &'a [u8]>,
-    ) -> SeenKey {
-        let mut hash = SipHasher13::new_with_key(&self.secret);
-        write_prefixed(&mut hash, sender.as_bytes());
-        hash.write(&time.to_le_bytes());
-        for packet in payload {
-            write_prefixed(&mut hash, packet);
-        }
-        SeenKey::Legacy(hash.finish128().into())
+        Self { buckets: BTreeMap::new(), len: 0, max_len, floor: 0 }
     }
 
     /// Asks whether a message with this key and timestamp is new at the second `now`, and if so
@@ -111,9 +95,13 @@ impl SeenCache {
         if time > now.saturating_add(MAX_AHEAD) {
             return Verdict::Future;
         }
-        let digest = self.digest(key);
+        let digest = key.digest();
         if self.buckets.get(&time).is_some_and(|bucket| bucket.contains(&digest)) {
             return Verdict::Duplicate;
+        }
+        // Keys from the future cannot be given up for younger ones, so they get a share only.
+        if time > now && self.len_after(now) >= self.max_len / FUTURE_SHARE {
+            return Verdict::Full;
         }
         while self.len >= self.max_len {
             let Some((&oldest, _)) = self.buckets.first_key_value() else { break };
@@ -133,8 +121,7 @@ impl SeenCache {
 
     /// Whether a message with this key and timestamp is remembered.
     pub fn contains(&self, key: SeenKey, time: u64) -> bool {
-        let digest = self.digest(key);
-        self.buckets.get(&time).is_some_and(|bucket| bucket.contains(&digest))
+        self.buckets.get(&time).is_some_and(|bucket| bucket.contains(&key.digest()))
     }
 
     /// The number of messages remembered.
@@ -145,6 +132,10 @@ impl SeenCache {
     /// Whether no message is remembered.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    fn len_after(&self, second: u64) -> usize {
+        self.buckets.range(second.saturating_add(1)..).map(|(_, bucket)| bucket.len()).sum()
     }
 
     /// Makes `second` the earliest acceptable one, and forgets what is older.
@@ -160,60 +151,6 @@ impl SeenCache {
             self.len -= entry.remove().len();
         }
     }
-
-    fn digest(&self, key: SeenKey) -> u128 {
-        match key {
-            SeenKey::Legacy(digest) => digest,
-            SeenKey::Origin { origin, incarnation, sequence } => {
-                let mut hash = SipHasher13::new_with_key(&self.secret);
-                // No legacy key begins with a length of 2^64 - 1.
-                hash.write(&u64::MAX.to_le_bytes());
-                write_prefixed(&mut hash, origin.as_bytes());
-                hash.write(&incarnation.to_le_bytes());
-                hash.write(&sequence.to_le_bytes());
-                hash.finish128().into()
-            }
-        }
-    }
-}
-
-/// Writes the length in front, so that no two lists of texts look alike.
-fn write_prefixed(hash: &mut SipHasher13, bytes: &[u8]) {
-    hash.write(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-    hash.write(bytes);
-}
-
-/// The secret stays out of logs.
-impl fmt::Debug for SeenCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SeenCache")
-            .field("len", &self.len)
-            .field("max_len", &self.max_len)
-            .field("floor", &self.floor)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Takes the keys as they are: they are keyed hashes already.
-#[derive(Default)]
-struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let first = bytes.first_chunk().copied().unwrap_or_default();
-        self.0 = u64::from_le_bytes(first);
-    }
-
-    fn write_u128(&mut self, digest: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of a hash will do")]
-        {
-            self.0 = digest as u64;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -223,7 +160,7 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn cache(keys: usize) -> SeenCache {
-        SeenCache::new([7; 16], keys * KEY_LEN)
+        SeenCache::new(keys * KEY_LEN)
     }
 
     fn key(number: u128) -> SeenKey {
@@ -277,6 +214,14 @@ mod tests {
     }
 
     #[test]
+    fn t23_keys_from_the_future_take_a_quarter_and_leave_the_present_its_room() {
+        let mut seen = cache(100);
+        let future = (0..200).map(|n| seen.insert(key(n), NOW + 30, NOW));
+        assert_eq!(future.filter(|verdict| *verdict == Verdict::Fresh).count(), 25);
+        assert_eq!(seen.insert(key(999), NOW, NOW), Verdict::Fresh);
+    }
+
+    #[test]
     fn the_youngest_two_seconds_are_never_given_up() {
         let mut seen = cache(3);
         assert_eq!(seen.insert(key(1), NOW - 3, NOW), Verdict::Fresh);
@@ -285,36 +230,5 @@ mod tests {
         assert_eq!(seen.insert(key(4), NOW, NOW), Verdict::Fresh, "second -3 makes room");
         assert_eq!(seen.insert(key(5), NOW, NOW), Verdict::Full, "second -2 does not");
         assert_eq!(seen.insert(key(2), NOW - 2, NOW), Verdict::Duplicate);
-    }
-
-    #[test]
-    fn t20_sender_time_and_packet_borders_tell_messages_apart() {
-        let seen = cache(1);
-        let [me, you] = ["me", "you"].map(|text| text.parse().unwrap());
-        let key = |sender, time, payload: &[&str]| {
-            seen.legacy_key(sender, time, payload.iter().map(|packet| packet.as_bytes()))
-        };
-        let base = key(&me, NOW, &["broadcast", "ab", "c"]);
-        assert_eq!(base, key(&me, NOW, &["broadcast", "ab", "c"]));
-        assert_ne!(base, key(&you, NOW, &["broadcast", "ab", "c"]));
-        assert_ne!(base, key(&me, NOW + 1, &["broadcast", "ab", "c"]));
-        assert_ne!(base, key(&me, NOW, &["broadcast", "abc"]));
-        assert_ne!(base, key(&me, NOW, &["broadcast", "ab", "c", ""]));
-        let other = SeenCache::new([8; 16], 1);
-        let payload = [&b"broadcast"[..], b"ab", b"c"];
-        assert_ne!(base, other.legacy_key(&me, NOW, payload.into_iter()));
-    }
-
-    #[test]
-    fn numbered_messages_differ_by_origin_life_and_number() {
-        let mut seen = cache(10);
-        let origin = "me".parse().unwrap();
-        let base = SeenKey::Origin { origin, incarnation: 1, sequence: 1 };
-        assert_eq!(seen.insert(base, NOW, NOW), Verdict::Fresh);
-        assert_eq!(seen.insert(base, NOW, NOW), Verdict::Duplicate);
-        for (incarnation, sequence) in [(1, 2), (2, 1)] {
-            let other = SeenKey::Origin { origin, incarnation, sequence };
-            assert_eq!(seen.insert(other, NOW, NOW), Verdict::Fresh);
-        }
     }
 }

@@ -25,10 +25,16 @@ pub struct Stats {
     pub relayed: u64,
     /// Frames that a neighbor's queue had no room for, sent and passed on.
     pub refused: u64,
-    /// Well-formed messages that this node has no use for.
+    /// Well-formed messages that this node has no use for, or that were asked too often.
     pub ignored: u64,
+    /// Frames that could not be decoded and were forgiven.
+    pub undecodable: u64,
+    /// Connections whose other end went by the id of a neighbor and was not that neighbor.
+    pub impostors: u64,
     /// Incoming connections that were not taken.
     pub rejected: u64,
+    /// How often the event loop woke up; 0 for a node without one.
+    pub wakeups: u64,
 }
 
 /// Why messages were not given to the user.
@@ -37,6 +43,8 @@ pub struct Stats {
 pub struct Dropped {
     /// It was given to the user before.
     pub duplicate: u64,
+    /// A py2p node repeated it under another time.
+    pub echo: u64,
     /// This node made it.
     pub own: u64,
     /// Its timestamp is too far in the past.
@@ -52,7 +60,7 @@ pub struct Dropped {
 impl Dropped {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { duplicate, own, stale, future, overload, bad_sender } = self;
-        duplicate + own + stale + future + overload + bad_sender
+        let Self { duplicate, echo, own, stale, future, overload, bad_sender } = self;
+        duplicate + echo + own + stale + future + overload + bad_sender
     }
 }

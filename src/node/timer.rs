@@ -1,19 +1,27 @@
 //! The node's timers: at most one of each kind, and one deadline over all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
-use crate::event::ConnId;
+use crate::conn_id::ConnId;
 use crate::time::Instant;
+use crate::wire::RequestId;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// A connection must be open, and its handshake done, by then.
+    /// A connection must be open, and its handshake done, by then; or a parked one's word come.
     Opening(ConnId),
+    /// This node's handshake is held back until then.
+    Hold(ConnId),
     /// A connection with a backlog must have made progress by then.
     Stall(ConnId),
     /// A connection that is ending must be gone by then.
     Linger(ConnId),
+    /// A seed is to be dialled then.
+    Seed(SocketAddr),
+    /// A question must have been answered by then.
+    Request(RequestId),
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +41,15 @@ impl Timers {
     pub(super) fn stop(&mut self, timer: Timer) {
         if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
+        }
+    }
+
+    /// Stops every timer of one connection.
+    pub(super) fn stop_all(&mut self, conn: ConnId) {
+        for timer in
+            [Timer::Opening(conn), Timer::Hold(conn), Timer::Stall(conn), Timer::Linger(conn)]
+        {
+            self.stop(timer);
         }
     }
 
@@ -63,7 +80,7 @@ mod tests {
     #[test]
     fn timers_come_due_in_order_and_once() {
         let at = Instant::from_millis;
-        let [first, second] = [1, 2].map(|conn| Timer::Stall(ConnId(conn)));
+        let [first, second] = [1, 2].map(|conn| Timer::Stall(ConnId::from_number(conn)));
         let mut timers = Timers::default();
         timers.set(first, at(5));
         timers.set(second, at(3));

@@ -1,6 +1,6 @@
 //! The payload of a handshake: who a node is. PROTOCOL.md §3.1.
 
-use super::json::{self, List, MaybeAddress, Text};
+use super::json::{self, MaybeAddress};
 use super::{Address, Compressions, DecodeError, Extension, Flag, NodeId, Protocol};
 
 /// What a node says of itself at the start of a connection.
@@ -18,10 +18,6 @@ pub struct Handshake {
     pub extension: Option<Extension>,
 }
 
-/// The most compression names that are read. Python announces three; unknown names may stand
-/// among them.
-const MAX_NAMES: usize = 64;
-
 impl Handshake {
     /// The handshake of a node of this protocol that can do nothing beyond it.
     pub fn new(
@@ -36,14 +32,12 @@ impl Handshake {
 
     /// The payload packets, the sub-flag first.
     pub fn encode(&self) -> Vec<Vec<u8>> {
-        let names: Vec<String> =
-            self.compressions.iter().map(|method| json::quote(method.name())).collect();
         let mut payload = vec![
             Flag::Handshake.as_bytes().to_vec(),
             self.id.as_bytes().to_vec(),
             self.protocol_id.as_bytes().to_vec(),
             json::write_address(self.address.as_ref()).into_bytes(),
-            format!("[{}]", names.join(", ")).into_bytes(),
+            self.compressions.to_json().into_bytes(),
         ];
         payload.extend(self.extension.map(|extension| extension.to_string().into_bytes()));
         payload
@@ -69,8 +63,7 @@ impl Handshake {
                 .map_err(|_| DecodeError::BadId(PROTOCOL_ID))?
                 .to_string(),
             address: json::read(address, MaybeAddress).ok_or(DecodeError::BadJson(ADDRESS))?,
-            compressions: json::read(names, List { element: Text, max_count: MAX_NAMES })
-                .map(|names| Compressions::from_names(names.iter().map(String::as_str)))
+            compressions: Compressions::from_json(names)
                 .ok_or(DecodeError::BadJson(COMPRESSIONS))?,
             extension: packets.next().and_then(Extension::parse),
         })

@@ -4,7 +4,8 @@
 //! is compressed ([`Compression`]), how a body holds packets ([`Packets`]), what the first four
 //! packets mean ([`PathfindingMessage`]), what ids are made of ([`NodeId`], [`MessageId`],
 //! [`Protocol`]), and what nodes tell each other in payloads of their own ([`Handshake`],
-//! [`PeerEntry`], [`Request`], [`Response`]), and what nodes of this crate add ([`Extension`]).
+//! [`PeerEntry`], [`Request`], [`Response`]), and what nodes of this crate add ([`Extension`],
+//! [`Origin`], [`Control`]).
 //!
 //! It does not know who sent a byte, on which connection, in which order, or what time it is. It
 //! takes what py2p takes; how much of that a node is willing to take is the caller's decision,
@@ -19,6 +20,7 @@
 mod address;
 pub mod base58;
 mod compression;
+mod control;
 mod error;
 mod extension;
 mod flag;
@@ -33,6 +35,7 @@ mod peers;
 
 pub use address::Address;
 pub use compression::{Compression, CompressionError, Compressions};
+pub use control::{CONTROL_WORD, Control, LinkName, LinkVerdict, is_reserved};
 pub use error::{DecodeError, EncodeError};
 pub use extension::{Extension, Origin};
 pub use flag::Flag;

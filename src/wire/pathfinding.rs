@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Compression, CompressionError, Compressions, DecodeError, EncodeError, Flag, MessageId,
+    Compression, CompressionError, Compressions, DecodeError, EncodeError, Flag, MessageId, Origin,
     Packets, base58, strip_size_header,
 };
 
@@ -99,7 +99,30 @@ impl PathfindingMessage {
     ) -> Result<Self, EncodeError> {
         let time_58 = base58::encode_u64(time);
         let id = MessageId::new(payload.iter().map(AsRef::as_ref), &time_58);
-        let header = [msg_type, sender, id.as_bytes(), time_58.as_bytes()];
+        Self::with_header([msg_type, sender, id.as_bytes(), time_58.as_bytes()], payload)
+    }
+
+    /// Makes a message between nodes of this crate, whose origin stands in place of the id.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where it would not fit a frame.
+    pub fn numbered<P: AsRef<[u8]>>(
+        msg_type: &[u8],
+        sender: &[u8],
+        origin: Origin,
+        time: u64,
+        payload: &[P],
+    ) -> Result<Self, EncodeError> {
+        let time_58 = base58::encode_u64(time);
+        let header = [msg_type, sender, &origin.encode(), time_58.as_bytes()];
+        Self::with_header(header, payload)
+    }
+
+    fn with_header<P: AsRef<[u8]>>(
+        header: [&[u8]; HEADER_COUNT],
+        payload: &[P],
+    ) -> Result<Self, EncodeError> {
         let packets = header.into_iter().chain(payload.iter().map(AsRef::as_ref));
         Ok(Self {
             packets: Packets::join_all(packets)?,
@@ -121,6 +144,17 @@ impl PathfindingMessage {
     /// [`EncodeError::TooLong`] where it would not fit a frame.
     pub fn with_msg_type(&self, msg_type: &[u8]) -> Result<Self, EncodeError> {
         let packets = std::iter::once(msg_type).chain(self.packets.iter().skip(1));
+        Ok(Self { packets: Packets::join_all(packets)?, ..self.clone() })
+    }
+
+    /// The same message with another packet where the message id stands.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where it would not fit a frame.
+    pub fn with_stated_id(&self, id: &[u8]) -> Result<Self, EncodeError> {
+        let before = self.packets.iter().take(2);
+        let packets = before.chain([id]).chain(self.packets.iter().skip(3));
         Ok(Self { packets: Packets::join_all(packets)?, ..self.clone() })
     }
 
@@ -197,8 +231,8 @@ impl PathfindingMessage {
         self.header(1)
     }
 
-    /// The message id as the message states it. py2p never reads it: see
-    /// [`PathfindingMessage::id`].
+    /// What stands where the message id belongs. py2p never reads it (see
+    /// [`PathfindingMessage::id`]); nodes of this crate put an [`Origin`] there for each other.
     pub fn stated_id(&self) -> &[u8] {
         self.header(2)
     }

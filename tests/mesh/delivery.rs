@@ -27,7 +27,7 @@ fn everybody_hears_everybody_once(count: usize, links: &[(usize, usize)]) {
     }
     // What one frame could still bring is on its way for no longer than the connections live.
     for node in &nodes {
-        assert!(node.close());
+        assert!(node.close().is_clean());
     }
     for node in &nodes {
         assert_eq!(node.recv(), Err(RecvError::Closed), "nothing came on top");
@@ -101,7 +101,7 @@ fn a_node_without_neighbors_says_so() {
 
 #[test]
 fn a_slow_user_is_told_how_many_messages_went() {
-    let slow = builder().max_outgoing(0).inbox_limits(10, 1 << 20).bind("127.0.0.1:0").unwrap();
+    let slow = builder().max_outgoing(0).max_inbox_count(10).bind("127.0.0.1:0").unwrap();
     let fast = node();
     fast.connect(slow.local_addr()).unwrap();
     for number in 0..30_u8 {

@@ -31,18 +31,25 @@ const fn edge(name: &'static str, may_import: &'static [&'static str]) -> Room {
 }
 
 /// The plan. `lib.rs` and the binary under `src/bin` are no rooms.
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 16] = [
     pure("time", &[]),
+    pure("conn_id", &[]),
     pure("rsa", &[]),
     pure("wire", &["time"]),
-    pure("error", &["wire", "time"]),
-    pure("event", &["wire", "time", "error"]),
+    pure("error", &["wire", "time", "conn_id"]),
+    pure("event", &["wire", "time", "error", "conn_id"]),
     pure("session", &["wire", "time", "rsa"]),
-    pure("node", &["wire", "session", "event", "error", "time"]),
-    pure("sim", &["node", "wire", "time", "event", "error"]),
-    edge("driver", &["node", "time", "event", "error", "wire"]),
-    edge("message", &["driver", "node", "event", "error", "wire", "time"]),
-    edge("socket", &["driver", "node", "event", "error", "wire", "time", "message"]),
+    pure("node", &["wire", "session", "event", "error", "time", "conn_id"]),
+    pure("sim", &["node", "wire", "time", "event", "error", "conn_id"]),
+    edge("driver", &["node", "time", "event", "error", "wire", "conn_id"]),
+    edge("message", &["driver", "event", "error", "wire"]),
+    edge("status", &["event", "wire"]),
+    edge("tools", &["driver", "error", "wire"]),
+    edge(
+        "socket",
+        &["driver", "node", "event", "error", "wire", "time", "message", "status", "tools"],
+    ),
+    edge("builder", &["socket", "driver", "node", "error", "wire"]),
     edge("rsa_socket", &["session", "rsa"]),
 ];
 

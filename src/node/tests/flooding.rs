@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::net::{Net, WALL, config};
-use crate::error::{CloseReason, SendError};
+use crate::error::{CloseReason, Refusal, SendError};
 use crate::event::Event;
 use crate::node::{Config, Input};
 use crate::time::UnixTime;
@@ -60,12 +60,12 @@ fn every_broadcast_reaches_every_other_node_once_on_every_shape() {
 fn the_sender_time_and_packets_of_a_broadcast_stay_as_they_are() {
     let mut line = Net::line(4);
     let report = line.call(0, |node, now| node.broadcast(now, &["hello", "", "mesh"])).unwrap();
-    assert_eq!((report.queued, report.refused.len()), (1, 0));
+    assert_eq!((report.queued(), report.refused().len()), (1, 0));
     line.run_for(5_000);
     for event in line.take_events(3) {
         let Event::Message(delivery) = event else { panic!("{event:?}") };
         assert_eq!((delivery.sender, delivery.neighbor), (line.id(0), line.id(2)));
-        assert_eq!(delivery.message.id(), report.id);
+        assert_eq!(delivery.message.id(), report.id());
         let packets: Vec<_> = delivery.message.payload().collect();
         assert_eq!(packets, [&b"broadcast"[..], b"hello", b"", b"mesh"]);
         assert_eq!(delivery.message.msg_type(), b"waterfall");
@@ -74,7 +74,7 @@ fn the_sender_time_and_packets_of_a_broadcast_stay_as_they_are() {
 
 #[test]
 fn t21_thirty_equal_sends_in_a_second_are_thirty_messages_and_one_more_is_an_error() {
-    let mut net = Net::line(2);
+    let mut net = Net::legacy_line(2);
     for _ in 0..30 {
         net.broadcast(0, "again");
     }
@@ -83,6 +83,18 @@ fn t21_thirty_equal_sends_in_a_second_are_thirty_messages_and_one_more_is_an_err
     net.broadcast(0, "other");
     net.run_for(100);
     assert_eq!(net.take_texts(1).len(), 31);
+}
+
+#[test]
+fn t21_a_thousand_equal_sends_between_nodes_of_this_crate_are_a_thousand_messages() {
+    let mut net = Net::line(4);
+    for _ in 0..1_000 {
+        net.broadcast(0, "again");
+    }
+    net.run_for(100);
+    for to in 1..4 {
+        assert_eq!(net.take_texts(to).len(), 1_000, "node {to}");
+    }
 }
 
 #[test]
@@ -153,9 +165,9 @@ fn t11_a_full_neighbor_is_refused_and_the_others_get_the_message() {
     for number in 0..10 {
         let text = format!("{number}{text}");
         let report = net.call(0, |node, now| node.broadcast(now, &[&text])).unwrap();
-        refused += report.refused.len();
-        assert!(!report.refused.contains(&healthy));
-        assert!(report.refused.iter().all(|id| *id == deaf));
+        refused += report.refused().len();
+        assert!(!report.refused().iter().any(|(id, _)| *id == healthy));
+        assert!(report.refused().iter().all(|refused| *refused == (deaf, Refusal::QueueFull)));
         let backlog =
             net.nodes[0].routing_table().find(|info| info.id == deaf).unwrap().backlog_len;
         assert!(backlog <= 2 << 10);

@@ -1,4 +1,7 @@
 //! The node as a whole: scripts with literal times, on a net of perfect links or on none.
+//!
+//! What a single connection can be told stands in `bytes`; what takes several nodes, in a file for
+//! each thing that they do together. Faults on links belong to simulations.
 
 mod bytes;
 mod connecting;

@@ -1,13 +1,14 @@
 //! Nodes joined by perfect links: what one transmits arrives at the other a millisecond later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::super::{CloseMode, Config, Input, Node, Output};
-use crate::event::{ConnId, Event};
+use crate::conn_id::ConnId;
+use crate::event::Event;
 use crate::time::{Instant, UnixTime};
 use crate::wire::{NodeId, Protocol};
 
@@ -34,8 +35,12 @@ pub(super) struct Net {
     events: Vec<Vec<Event>>,
     links: BTreeMap<End, End>,
     in_flight: BTreeMap<Instant, VecDeque<(End, Parcel)>>,
-    /// Ends that take nothing: what is sent to them is never reported as sent.
+    /// Ends whose bytes stay where they are: nothing is reported as sent.
     deaf: Vec<End>,
+    /// Ends that have ended their sending side.
+    finished: BTreeSet<End>,
+    /// Ends whose peer has ended its sending side.
+    ended: BTreeSet<End>,
 }
 
 pub(super) fn config() -> Config {
@@ -69,6 +74,8 @@ impl Net {
             links: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             deaf: Vec::new(),
+            finished: BTreeSet::new(),
+            ended: BTreeSet::new(),
         }
     }
 
@@ -76,6 +83,19 @@ impl Net {
     pub(super) fn line(count: usize) -> Self {
         let links: Vec<_> = (1..count).map(|right| (right - 1, right)).collect();
         Self::linked(count, &links)
+    }
+
+    /// A line of nodes that tell nothing beyond the 0.2 protocol.
+    pub(super) fn legacy_line(count: usize) -> Self {
+        let mut net = Self::with(count, Config { extension: false, ..config() });
+        for right in 1..count {
+            net.dial(right - 1, right);
+        }
+        net.run_for(200);
+        for index in 0..count {
+            net.take_events(index);
+        }
+        net
     }
 
     /// Nodes with these links, handshakes done.
@@ -170,20 +190,21 @@ impl Net {
             let input = match &parcel {
                 Parcel::Open => Input::Connected { conn },
                 Parcel::Data(data) => Input::Received { conn, data },
-                Parcel::Fin => Input::Closed { conn, error: None },
-                Parcel::Refusal => Input::Closed { conn, error: Some(REFUSED) },
-                Parcel::Reset => Input::Closed { conn, error: Some(RESET) },
+                Parcel::Fin => Input::Ended { conn },
+                Parcel::Refusal => Input::Closed { conn, error: Some(REFUSED.into()) },
+                Parcel::Reset => Input::Closed { conn, error: Some(RESET.into()) },
             };
-            let over = matches!(parcel, Parcel::Fin | Parcel::Refusal | Parcel::Reset);
             if !self.links.contains_key(&end) && !matches!(parcel, Parcel::Refusal) {
                 continue;
             }
-            self.nodes[index].handle_input(self.now, input);
+            if matches!(parcel, Parcel::Fin) {
+                self.ended.insert(end);
+            }
+            if !self.close_finished(end) {
+                self.nodes[index].handle_input(self.now, input);
+            }
             self.carry_out(index);
-            if over {
-                if matches!(parcel, Parcel::Fin) {
-                    self.send(end, Parcel::Fin);
-                }
+            if matches!(parcel, Parcel::Refusal | Parcel::Reset) {
                 self.links.remove(&end);
             }
         }
@@ -201,8 +222,15 @@ impl Net {
                         self.nodes[index].handle_input(self.now, Input::Sent { conn, len });
                     }
                 }
+                Output::PauseRead { conn } => {
+                    // No other connection waits for a turn here.
+                    self.nodes[index].handle_input(self.now, Input::Continue { conn });
+                }
+                Output::ResumeRead { .. } => {}
                 Output::Close { conn, mode: CloseMode::Flush } => {
                     self.send((index, conn), Parcel::Fin);
+                    self.finished.insert((index, conn));
+                    self.close_finished((index, conn));
                 }
                 Output::Close { conn, mode: CloseMode::Abort } => {
                     self.send((index, conn), Parcel::Reset);
@@ -211,6 +239,16 @@ impl Net {
                 Output::Event(event) => self.events[index].push(event),
             }
         }
+    }
+
+    /// Reports an end as closed if both sides have ended. Returns whether they have.
+    fn close_finished(&mut self, end: End) -> bool {
+        let is_over = self.finished.contains(&end) && self.ended.contains(&end);
+        if is_over && self.links.remove(&end).is_some() {
+            let conn = end.1;
+            self.nodes[end.0].handle_input(self.now, Input::Closed { conn, error: None });
+        }
+        is_over
     }
 
     fn connect(&mut self, from: End, to: SocketAddr) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Compression;
+use crate::wire::json::{self, List, Text};
 
 /// An ordered list of methods without repetition: what a node announces or a frame may be under.
 ///
@@ -30,6 +31,22 @@ impl Compressions {
     /// The methods with these names, in their order; unknown names are ignored.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         names.into_iter().filter_map(Compression::parse).collect()
+    }
+
+    /// Reads a JSON list of names, at most 64; unknown ones are ignored. `None` for anything
+    /// else.
+    pub fn from_json(json: &[u8]) -> Option<Self> {
+        /// Python announces three.
+        const MAX_NAMES: usize = 64;
+
+        let names = json::read(json, List { element: Text, max_count: MAX_NAMES })?;
+        Some(Self::from_names(names.iter().map(String::as_str)))
+    }
+
+    /// The names as a JSON list, laid out as py2p's: `["gzip", "bz2"]`.
+    pub fn to_json(&self) -> String {
+        let names: Vec<String> = self.iter().map(|method| json::quote(method.name())).collect();
+        format!("[{}]", names.join(", "))
     }
 
     /// The methods in order.

@@ -76,7 +76,7 @@ impl Compression {
         }
     }
 
-    /// Decompresses what `data` begins with: one stream, or, of bzip2 and .xz, up to 64 in a row.
+    /// Decompresses what `data` begins with: one stream, or, of bzip2 and .xz, up to four in a row.
     /// Bytes behind them are ignored. (py2p ignores most of them, too, but refuses a tail that
     /// could be the start of one more stream.)
     ///

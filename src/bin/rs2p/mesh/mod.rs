@@ -1,4 +1,7 @@
 //! `rs2p mesh`: a whole mesh of real nodes in one process, and proof that it delivers.
+//!
+//! Knows topologies, rounds of messages and who must get what. Uses the library as any program does:
+//! nothing here sees the wire or the inside of a node.
 
 mod error;
 mod ledger;

@@ -114,7 +114,11 @@ impl Nodes {
             good += thread::scope(|scope| {
                 let closing: Vec<_> =
                     sockets.iter().map(|socket| scope.spawn(|| socket.close())).collect();
-                closing.into_iter().filter_map(|it| it.join().ok()).filter(|good| *good).count()
+                closing
+                    .into_iter()
+                    .filter_map(|it| it.join().ok())
+                    .filter(rs2p::CloseReport::is_clean)
+                    .count()
             });
             done += sockets.len();
             progress(done);

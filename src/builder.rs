@@ -1,0 +1,145 @@
+//! Choosing what a mesh socket is to be like.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::driver::{self, InboxLimits};
+use crate::error::{BindError, ConfigError};
+use crate::node::Config;
+use crate::socket::{MeshSocket, resolve};
+use crate::wire::{Address, Compressions, Protocol};
+
+/// How the connections of a mesh are encrypted. Its name is part of the protocol, so meshes of
+/// different encryption never mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Encryption {
+    /// Not at all: everybody on the way can read and change everything. What py2p does.
+    Plaintext,
+}
+
+impl Encryption {
+    /// The name in the protocol id.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "Plaintext",
+        }
+    }
+}
+
+/// Collects what a [`MeshSocket`] is to be like. Made by [`MeshSocket::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is opened before `bind`"]
+pub struct Builder {
+    subnet: String,
+    encryption: Option<Encryption>,
+    config: Config,
+    inbox: InboxLimits,
+    seeds: Vec<SocketAddr>,
+}
+
+impl MeshSocket {
+    /// A socket with the defaults, to be changed and bound.
+    pub fn builder() -> Builder {
+        Builder {
+            subnet: "mesh".to_owned(),
+            encryption: None,
+            config: Config::new(Protocol::new("mesh", Encryption::Plaintext.name())),
+            inbox: InboxLimits { count: 4_096, len: 64 << 20 },
+            seeds: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// The name that keeps this mesh apart from others. Default `mesh`, as in py2p.
+    pub fn subnet(mut self, subnet: &str) -> Self {
+        subnet.clone_into(&mut self.subnet);
+        self
+    }
+
+    /// The encryption of the mesh's connections. There is no default yet.
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.encryption = Some(encryption);
+        self
+    }
+
+    /// Where others can reach this node, if that is not where it binds: behind a port forwarding,
+    /// say. Default: where it binds; where it binds every address of the machine, the one that
+    /// the machine would send from.
+    pub fn out_addr(mut self, address: impl Into<Address>) -> Self {
+        self.config.out_addr = Some(address.into());
+        self
+    }
+
+    /// The number of outgoing connections up to which the node dials peers that others tell it
+    /// of. Default 8; 0 keeps the shape that the calls of [`MeshSocket::connect`] make.
+    pub fn max_outgoing(mut self, count: usize) -> Self {
+        self.config.max_outgoing = count;
+        self
+    }
+
+    /// The compression methods that the node announces and uses. Default: all of this build.
+    pub fn compressions(mut self, methods: Compressions) -> Self {
+        self.config.compressions = methods;
+        self
+    }
+
+    /// An address to keep a connection to, as [`MeshSocket::add_seed`] does. May be called for
+    /// each of several.
+    pub fn seed(mut self, addr: SocketAddr) -> Self {
+        self.seeds.push(addr);
+        self
+    }
+
+    /// The most messages that wait to be received. Default 4,096, at least 1. Beyond, the oldest
+    /// are discarded and counted: see [`RecvError::Lagged`](crate::RecvError::Lagged).
+    pub fn max_inbox_count(mut self, count: usize) -> Self {
+        self.inbox.count = count;
+        self
+    }
+
+    /// The most bytes of messages that wait to be received. Default 64 MiB. Beyond, the oldest
+    /// are discarded and counted; one message may exceed it alone.
+    pub fn max_inbox_len(mut self, len: usize) -> Self {
+        self.inbox.len = len;
+        self
+    }
+
+    /// Changes any field of the node's configuration. Its protocol follows from
+    /// [`Builder::subnet`] and [`Builder::encryption`].
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Opens the socket and starts its event loop. `addr` is where it listens: the first of its
+    /// addresses that can be bound. Port 0 lets the operating system choose one.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]; then nothing was started.
+    pub fn bind(self, addr: impl ToSocketAddrs) -> Result<MeshSocket, BindError> {
+        let encryption = self.encryption.ok_or(BindError::NoEncryption)?;
+        if self.inbox.count == 0 {
+            let too_small = ConfigError::TooSmall { field: "max_inbox_count", min: 1 };
+            return Err(BindError::Config(too_small));
+        }
+        let addrs = resolve(&addr).map_err(BindError::Resolve)?;
+        let protocol = Protocol::new(&self.subnet, encryption.name());
+        let config = Config { protocol: protocol.clone(), ..self.config };
+        let mut seed = [0; 32];
+        SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
+        let started = driver::bind(&addrs, config, self.inbox, seed)?;
+        for addr in self.seeds {
+            started.handle.tell(move |daemon| {
+                let (node, now) = daemon.node();
+                node.add_seed(now, addr);
+            });
+        }
+        Ok(MeshSocket::new(started, protocol))
+    }
+}

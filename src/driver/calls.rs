@@ -1,0 +1,101 @@
+//! What users ask of the loop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use super::Daemon;
+use super::waiting::{SendOutcome, WaitingSend, answer};
+use crate::error::{ConnectError, DialError, LocateError, SendError, WhisperError};
+use crate::node::{Node, Whispered};
+use crate::time::Instant;
+use crate::wire::{Address, NodeId};
+
+impl Daemon {
+    /// The node, and the instant at which to call it.
+    pub(crate) fn node(&mut self) -> (&mut Node, Instant) {
+        let now = self.clock.now();
+        (&mut self.node, now)
+    }
+
+    /// Dials, and lets `dialer` know what becomes of it.
+    pub(crate) fn dial(&mut self, addr: SocketAddr, dialer: Sender<Result<NodeId, ConnectError>>) {
+        let now = self.clock.now();
+        match self.node.dial(now, addr) {
+            Ok(conn) | Err(DialError::AlreadyDialing(conn)) => {
+                self.waiting.add_dialer(conn, dialer);
+            }
+            Err(error) => answer(&dialer, Err(ConnectError::Dial(error))),
+        }
+    }
+
+    /// Asks where a node is, and lets `locator` know.
+    pub(crate) fn locate(&mut self, id: &NodeId, locator: Sender<Result<Address, LocateError>>) {
+        let now = self.clock.now();
+        match self.node.locate(now, id) {
+            Ok(request_id) => self.waiting.add_locator(request_id, locator),
+            Err(error) => answer(&locator, Err(LocateError::Send(error))),
+        }
+    }
+
+    /// Whispers, and lets `whisperer` know what becomes of it.
+    pub(crate) fn whisper(
+        &mut self,
+        id: &NodeId,
+        sub_flag: &[u8],
+        packets: &[Vec<u8>],
+        whisperer: Sender<Result<(), WhisperError>>,
+    ) {
+        let now = self.clock.now();
+        match self.node.whisper_as(now, id, sub_flag, packets) {
+            Ok(Whispered::Queued) => answer(&whisperer, Ok(())),
+            Ok(Whispered::Locating(request_id)) => {
+                self.waiting.add_whisperer(request_id, whisperer);
+            }
+            Err(error) => answer(&whisperer, Err(WhisperError::Send(error))),
+        }
+    }
+
+    /// Broadcasts once every neighbor has room, or when the time is up to those that have.
+    pub(crate) fn send_when_room(
+        &mut self,
+        packets: Vec<Vec<u8>>,
+        timeout: Duration,
+        sender: Sender<SendOutcome>,
+    ) {
+        let deadline = self.clock.now() + timeout;
+        self.waiting.add_sender(WaitingSend { packets, deadline, sender });
+    }
+
+    /// Sends the messages that have waited for room long enough.
+    pub(super) fn send_waiting(&mut self) {
+        if !self.waiting.has_senders() {
+            return;
+        }
+        let now = self.clock.now();
+        for send in self.waiting.take_senders() {
+            let len = send.packets.iter().map(|packet| packet.len() + 4).sum();
+            if send.deadline <= now || self.node.has_room(len) {
+                let outcome = self.node.broadcast(now, &send.packets);
+                answer(&send.sender, outcome);
+                self.carry_out();
+            } else {
+                self.waiting.add_sender(send);
+            }
+        }
+        self.write_all();
+    }
+
+    /// Takes no new connections, ends those there are in good order, and then ends the loop.
+    pub(crate) fn close(&mut self) {
+        if let Some(mut listener) = self.listener.take() {
+            drop(self.poll.registry().deregister(listener.socket_mut()));
+        }
+        let now = self.clock.now();
+        for send in self.waiting.take_senders() {
+            answer(&send.sender, Err(SendError::Closed));
+        }
+        self.node.close(now);
+    }
+}

@@ -1,0 +1,71 @@
+//! Doing what the node wants done.
+
+use super::Daemon;
+use super::stream::Stream;
+use super::waiting::DialFailure;
+use crate::error::CloseReason;
+use crate::event::Event;
+use crate::node::{CloseMode, Output};
+
+impl Daemon {
+    /// Does what the node wants done, but for the writing, which is done in one go later.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Dial { conn, addr } => match Stream::dial(addr) {
+                    Ok(stream) => self.add(conn, stream),
+                    Err(error) => self.report_closed(conn, Some(error.into())),
+                },
+                Output::Transmit { conn, data } => {
+                    if let Some(stream) = self.streams.get_mut(&conn) {
+                        stream.push(data);
+                        self.writable.insert(conn);
+                    }
+                }
+                Output::PauseRead { conn } => {
+                    self.paused.insert(conn);
+                }
+                Output::ResumeRead { conn } => {
+                    self.paused.remove(&conn);
+                    // The poller does not repeat what it said while the connection was paused.
+                    self.readable.insert(conn);
+                }
+                Output::Close { conn, mode: CloseMode::Abort } => self.remove(conn),
+                Output::Close { conn, mode: CloseMode::Flush } => {
+                    if let Some(stream) = self.streams.get_mut(&conn) {
+                        stream.finish();
+                        self.writable.insert(conn);
+                    }
+                }
+                Output::Event(event) => self.pass_on(event),
+            }
+        }
+    }
+
+    /// Gives an event to whoever waits for it.
+    fn pass_on(&mut self, event: Event) {
+        match &event {
+            Event::Message(_) => {}
+            Event::PeerJoined(_) | Event::PeerLost { .. } => {
+                self.peers.set(self.node.routing_table().count());
+            }
+            Event::Dialed { conn, id } => self.waiting.dialed(*conn, Ok(*id)),
+            Event::DialFailed { conn, id: Some(id), reason: CloseReason::Duplicate, .. } => {
+                self.waiting.dialed(*conn, Err(DialFailure::Known(*id)));
+            }
+            Event::DialFailed { conn, reason, .. } => {
+                self.waiting.dialed(*conn, Err(DialFailure::Closed(*reason)));
+            }
+            Event::LocateDone { request_id, outcome } => {
+                self.waiting.located(request_id, outcome.clone());
+            }
+            Event::WhisperDone { request_id, outcome } => {
+                self.waiting.whispered(request_id, *outcome);
+            }
+        }
+        match event {
+            Event::Message(delivery) => self.inbox.push(delivery),
+            event => self.events.push(event),
+        }
+    }
+}

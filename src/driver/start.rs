@@ -1,0 +1,149 @@
+//! Starting an event loop.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use mio::net::TcpListener;
+use mio::{Interest, Poll, Waker};
+
+use super::clock::Clock;
+use super::daemon::{Daemon, Ending, LISTENER, Parts, WAKER};
+use super::events::EventQueue;
+use super::handle::{Alarm, Handle};
+use super::inbox::{Inbox, InboxLimits};
+use super::listener::Listener;
+use super::peer_count::PeerCount;
+use crate::error::BindError;
+use crate::node::{Config, Node};
+use crate::wire::{Address, NodeId};
+
+/// The most commands that wait for the loop; a thread that sends one more waits.
+const MAX_COMMANDS: usize = 1_024;
+
+/// What a started event loop leaves in the user's hands.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) handle: Handle,
+    pub(crate) inbox: Inbox,
+    pub(crate) events: EventQueue,
+    pub(crate) peers: Arc<PeerCount>,
+    pub(crate) id: NodeId,
+    pub(crate) local_addr: SocketAddr,
+    pub(crate) out_addr: Address,
+    pub(crate) linger_timeout: Duration,
+    /// Disconnected once the loop has ended.
+    pub(crate) ended: Receiver<()>,
+    /// What the loop left, once it has ended.
+    pub(crate) ending: Arc<OnceLock<Ending>>,
+}
+
+/// Binds the first of `addrs` that can be bound, and starts the loop of a node there. Unless the
+/// configuration names an outward address it is the bound one, or this machine's address in the
+/// network where every address is bound.
+pub(crate) fn bind(
+    addrs: &[SocketAddr],
+    mut config: Config,
+    inbox_limits: InboxLimits,
+    seed: [u8; 32],
+) -> Result<Started, BindError> {
+    let mut socket = listen(addrs).map_err(BindError::Io)?;
+    let local_addr = socket.local_addr().map_err(BindError::Io)?;
+    let out_addr = config.out_addr.get_or_insert_with(|| outward(local_addr).into()).clone();
+    let linger_timeout = config.linger_timeout;
+    let clock = Clock::start();
+    let node = Node::new(config, seed, clock.now(), Clock::wall()).map_err(BindError::Config)?;
+    let id = node.id();
+    let poll = Poll::new().map_err(BindError::Io)?;
+    poll.registry().register(&mut socket, LISTENER, Interest::READABLE).map_err(BindError::Io)?;
+    let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Io)?;
+    let alarm = Arc::new(Alarm::new(waker));
+    let (command_sender, commands) = crossbeam_channel::bounded(MAX_COMMANDS);
+    let (inbox_sender, inbox) = Inbox::new(inbox_limits);
+    let (event_sender, events) = EventQueue::new();
+    let peers = Arc::new(PeerCount::default());
+    let daemon = Daemon::new(Parts {
+        node,
+        clock,
+        poll,
+        listener: Listener::new(socket),
+        commands,
+        alarm: Arc::clone(&alarm),
+        inbox: inbox_sender,
+        events: event_sender,
+        peers: Arc::clone(&peers),
+    });
+    let (running, ended) = crossbeam_channel::bounded(0);
+    let ending = Arc::new(OnceLock::new());
+    let left = Arc::clone(&ending);
+    thread::Builder::new()
+        .name(format!("rs2p-{}", id.short()))
+        .spawn(move || {
+            left.get_or_init(|| daemon.run());
+            drop(running);
+        })
+        .map_err(BindError::Io)?;
+    let handle = Handle::new(command_sender, alarm);
+    Ok(Started {
+        handle,
+        inbox,
+        events,
+        peers,
+        id,
+        local_addr,
+        out_addr,
+        linger_timeout,
+        ended,
+        ending,
+    })
+}
+
+fn listen(addrs: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+    for &addr in addrs {
+        outcome = TcpListener::bind(addr);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// An address that others can dial for a socket bound to `local_addr`.
+fn outward(local_addr: SocketAddr) -> SocketAddr {
+    if !local_addr.ip().is_unspecified() {
+        return local_addr;
+    }
+    // Connecting a datagram socket sends nothing; it makes the system choose the address that it
+    // would send from. Where there is no network, this machine is all there is.
+    let (any, far, home) = match local_addr {
+        SocketAddr::V4(_) => ("0.0.0.0:0", "192.0.2.1:9", [127, 0, 0, 1].into()),
+        SocketAddr::V6(_) => ("[::]:0", "[2001:db8::1]:9", std::net::Ipv6Addr::LOCALHOST.into()),
+    };
+    let chosen = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect(far)?;
+        socket.local_addr()
+    });
+    let ip = chosen.map_or(home, |chosen| chosen.ip());
+    SocketAddr::new(if ip.is_unspecified() { home } else { ip }, local_addr.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unspecified_address_becomes_one_that_can_be_dialled() {
+        for bound in ["0.0.0.0:4444", "[::]:4444"] {
+            let bound: SocketAddr = bound.parse().unwrap();
+            let outward = outward(bound);
+            assert!(!outward.ip().is_unspecified());
+            assert_eq!((outward.port(), outward.is_ipv4()), (4444, bound.is_ipv4()));
+        }
+        let specific = "127.0.0.2:1".parse().unwrap();
+        assert_eq!(outward(specific), specific);
+    }
+}

@@ -1,0 +1,261 @@
+//! Two connections to one id: which is kept, and is the second the same node at all?
+//! PROTOCOL.md §5.3.
+//!
+//! Between nodes of this crate the connection that was there first is asked. If the node at its
+//! other end knows the second as its own, both ends keep the first; or where each end had another
+//! one first, because both dialled at once, the same one by a fixed rule. Nothing is lost with the
+//! other. If the node does not know the second, somebody else goes by its id, and is shown the
+//! door. If it says nothing at all for a while, it is gone, and the second takes its place.
+//!
+//! py2p nodes write on the connection that they opened last, and can be asked nothing.
+
+use std::time::Duration;
+
+use super::connection::{Connection, Parked, Phase};
+use super::outgoing::{Form, frame_of};
+use super::timer::Timer;
+use super::{CloseMode, Node, Output};
+use crate::conn_id::ConnId;
+use crate::error::CloseReason;
+use crate::event::Event;
+use crate::time::Instant;
+use crate::wire::{Control, Flag, Handshake, LinkName, LinkVerdict, NodeId};
+
+/// How long the first connection may be silent before the second takes its place.
+const PROOF_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// How long a connection that a py2p node has replaced is still read. It closes the old one by
+/// itself; being closed on it would make it forget the new one as well.
+const LEGACY_LINGER: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// A handshake has shown an id that has a connection already.
+    pub(super) fn on_duplicate(
+        &mut self,
+        now: Instant,
+        newcomer: ConnId,
+        incumbent: ConnId,
+        handshake: Handshake,
+    ) {
+        let form = |conn| self.connections.get(&conn).map(Connection::form);
+        match (form(incumbent), form(newcomer)) {
+            (Some(Form::Extended), Some(Form::Extended)) => {
+                self.park(now, newcomer, incumbent, handshake);
+            }
+            (Some(Form::Extended), _) => {
+                self.stats.impostors += 1;
+                self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
+            }
+            _ => self.replace(now, incumbent, newcomer, handshake),
+        }
+    }
+
+    fn park(&mut self, now: Instant, newcomer: ConnId, incumbent: ConnId, handshake: Handshake) {
+        if let Some(connection) = self.connections.get_mut(&newcomer) {
+            connection.phase = Phase::Parked(Box::new(Parked { handshake, incumbent }));
+            self.ask(now, newcomer);
+        }
+    }
+
+    /// Asks the first connection about a parked one.
+    fn ask(&mut self, now: Instant, newcomer: ConnId) {
+        let Some(connection) = self.connections.get(&newcomer) else { return };
+        let (Phase::Parked(parked), Some(extension)) = (&connection.phase, connection.extension)
+        else {
+            return;
+        };
+        let (incumbent, mine) = (parked.incumbent, connection.link);
+        self.send_control(now, incumbent, Control::Ask(LinkName { yours: extension.link, mine }));
+        self.timers.set(Timer::Opening(newcomer), now + PROOF_OF_LIFE);
+    }
+
+    /// No answer has come about a parked connection. One that has said something else meanwhile
+    /// is alive, and only busy.
+    pub(super) fn on_silence(&mut self, now: Instant, newcomer: ConnId) {
+        let Some(connection) = self.connections.get(&newcomer) else { return };
+        let Phase::Parked(parked) = &connection.phase else { return };
+        let incumbent = parked.incumbent;
+        let heard = self.connections.get(&incumbent).map(|found| found.last_received);
+        if heard.is_some_and(|heard| now.since(heard) < PROOF_OF_LIFE) {
+            self.timers.set(Timer::Opening(newcomer), now + PROOF_OF_LIFE);
+        } else {
+            self.end(now, incumbent, CloseReason::Silent, CloseMode::Abort);
+        }
+    }
+
+    /// Takes what a neighbor says about connections.
+    pub(super) fn on_control(&mut self, now: Instant, conn: ConnId, control: Control) {
+        match control {
+            Control::Ask(link) => self.on_ask(now, conn, link),
+            Control::Answer { link, verdict } => self.on_answer(now, conn, link, verdict),
+        }
+    }
+
+    fn on_ask(&mut self, now: Instant, asker: ConnId, link: LinkName) {
+        let asked = self.connections.iter_mut().find(|(_, other)| other.link == link.yours);
+        match asked {
+            // Its handshake will tell.
+            Some((_, connection)) if connection.id().is_none() => {
+                connection.question = Some((asker, link));
+            }
+            Some((&conn, _)) => self.answer_about(now, conn, asker, link),
+            None => self.answer(now, asker, link, LinkVerdict::Unknown),
+        }
+    }
+
+    /// Answers a question that had to wait for this connection's handshake.
+    pub(super) fn answer_waiting(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if let Some((asker, link)) = connection.question.take() {
+            self.answer_about(now, conn, asker, link);
+        }
+    }
+
+    fn answer_about(&mut self, now: Instant, conn: ConnId, asker: ConnId, link: LinkName) {
+        let asker_id = self.connections.get(&asker).and_then(Connection::id);
+        let known = self.connections.get(&conn).is_some_and(|found| {
+            found.id() == asker_id && found.extension.is_some_and(|told| told.link == link.mine)
+        });
+        let is_written_on = asker_id.and_then(|id| self.table.conn(&id)) == Some(asker);
+        let verdict = match (known, is_written_on) {
+            (false, _) => LinkVerdict::Unknown,
+            (true, true) => LinkVerdict::Settled,
+            (true, false) => LinkVerdict::Open,
+        };
+        self.answer(now, asker, link, verdict);
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        asker: ConnId,
+        link: LinkName,
+        verdict: LinkVerdict,
+    ) {
+        let link = LinkName { yours: link.mine, mine: link.yours };
+        self.send_control(now, asker, Control::Answer { link, verdict });
+    }
+
+    fn on_answer(&mut self, now: Instant, conn: ConnId, link: LinkName, verdict: LinkVerdict) {
+        let Some((&newcomer, connection)) =
+            self.connections.iter().find(|(_, other)| other.link == link.yours)
+        else {
+            return;
+        };
+        let Phase::Parked(parked) = &connection.phase else { return };
+        if parked.incumbent != conn {
+            return;
+        }
+        let handshake = parked.handshake.clone();
+        let keeps_newcomer = match verdict {
+            LinkVerdict::Unknown => {
+                self.stats.impostors += 1;
+                return self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
+            }
+            LinkVerdict::Settled => false,
+            LinkVerdict::Open => self.connections.get(&conn).is_some_and(|incumbent| {
+                self.rank(connection, &handshake.id) < self.rank(incumbent, &handshake.id)
+            }),
+        };
+        if keeps_newcomer {
+            self.replace(now, conn, newcomer, handshake);
+        } else {
+            self.refuse(now, newcomer, handshake.id);
+        }
+    }
+
+    /// Writes to a peer on `newcomer` from now on. Nothing is lost with the other connection: it
+    /// is flushed, and read until the peer has flushed it too.
+    fn replace(&mut self, now: Instant, incumbent: ConnId, newcomer: ConnId, handshake: Handshake) {
+        let id = handshake.id;
+        self.adopt(now, newcomer, handshake);
+        self.retire(now, incumbent, id);
+        self.point_parked(now, incumbent, newcomer);
+        self.on_adopted(now, newcomer, id);
+    }
+
+    /// Goes on writing to a peer on another connection than `newcomer`, with which nothing is
+    /// lost either.
+    fn refuse(&mut self, now: Instant, newcomer: ConnId, id: NodeId) {
+        let Some(connection) = self.connections.get(&newcomer) else { return };
+        let dialed = (!connection.is_incoming()).then_some(connection.addr);
+        self.retire(now, newcomer, id);
+        if let Some(addr) = dialed {
+            let (id, reason) = (Some(id), CloseReason::Duplicate);
+            self.emit(Event::DialFailed { conn: newcomer, addr, id, reason });
+            self.on_seed_gone(now, addr);
+        }
+    }
+
+    /// The order in which connections between two nodes are kept, the same seen from both ends:
+    /// first those that the lower id dialled, then by the name that their dialer gave them.
+    fn rank(&self, connection: &Connection, peer: &NodeId) -> (bool, u64) {
+        let other = connection.extension.map_or(0, |extension| extension.link);
+        if connection.is_incoming() {
+            (self.id < *peer, other)
+        } else {
+            (self.id > *peer, connection.link)
+        }
+    }
+
+    /// Where a connection has gone, lets a parked one take its place. Returns whether there was
+    /// one.
+    pub(super) fn succeed(&mut self, now: Instant, gone: ConnId, id: &NodeId) -> bool {
+        let waiting = |(conn, connection): (&ConnId, &Connection)| match &connection.phase {
+            Phase::Parked(parked) if parked.incumbent == gone && parked.handshake.id == *id => {
+                Some((*conn, parked.handshake.clone()))
+            }
+            _ => None,
+        };
+        let Some((heir, handshake)) = self.connections.iter().find_map(waiting) else {
+            return false;
+        };
+        self.adopt(now, heir, handshake);
+        self.point_parked(now, gone, heir);
+        self.on_adopted(now, heir, *id);
+        true
+    }
+
+    /// Others that waited for the word of `gone` wait for that of `heir` now.
+    fn point_parked(&mut self, now: Instant, gone: ConnId, heir: ConnId) {
+        let mut moved = Vec::new();
+        for (conn, connection) in &mut self.connections {
+            if let Phase::Parked(parked) = &mut connection.phase {
+                if parked.incumbent == gone {
+                    parked.incumbent = heir;
+                    moved.push(*conn);
+                }
+            }
+        }
+        for conn in moved {
+            self.ask(now, conn);
+        }
+    }
+
+    /// Writes no more on a connection, and reads it to its end.
+    fn retire(&mut self, now: Instant, conn: ConnId, peer: NodeId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.phase = Phase::Retiring(peer);
+        let linger = match connection.form() {
+            Form::Extended => {
+                self.outputs.push_back(Output::Close { conn, mode: CloseMode::Flush });
+                self.config.linger_timeout
+            }
+            Form::Legacy => LEGACY_LINGER,
+        };
+        self.timers.stop(Timer::Opening(conn));
+        self.timers.set(Timer::Linger(conn), now + linger);
+    }
+
+    /// Sends a word about connections, on any connection that can still be written to.
+    fn send_control(&mut self, now: Instant, conn: ConnId, control: Control) {
+        let is_open = self.connections.get(&conn).is_some_and(|connection| {
+            matches!(connection.phase, Phase::Established(_) | Phase::Parked(_))
+        });
+        if let Some(message) = self.make(now, Flag::Whisper, &control.encode()) {
+            if is_open {
+                self.transmit(now, conn, frame_of(message.packets().body()));
+            }
+        }
+    }
+}

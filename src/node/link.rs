@@ -1,0 +1,369 @@
+//! The life of connections: dial, accept, bytes in, bytes out, the end.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use rand::RngExt;
+
+use super::connection::{Connection, Phase};
+use super::timer::Timer;
+use super::{CloseMode, Node, Output, Refused};
+use crate::conn_id::ConnId;
+use crate::error::{CloseReason, DialError};
+use crate::event::{Direction, Event, Trouble};
+use crate::time::Instant;
+use crate::wire::{Address, LinkVerdict, NodeId};
+
+/// How much work one connection may make in one turn: bytes of messages after decompression. A
+/// frame that begins within it is taken whole.
+const TURN_COST: usize = 1 << 20;
+
+/// What a frame costs beside its bytes.
+const FRAME_COST: usize = 256;
+
+/// The most troubles that are kept.
+const MAX_TROUBLES: usize = 64;
+
+impl Node {
+    /// Opens a connection to `addr`. Its outcome comes as [`Event::Dialed`] or
+    /// [`Event::DialFailed`] with the id that this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`DialError`], where there is no point in dialling.
+    pub fn dial(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, DialError> {
+        self.dial_for(now, addr, None)
+    }
+
+    /// Like [`Node::dial`], where the connection is closed unless this node answers.
+    pub(super) fn dial_for(
+        &mut self,
+        now: Instant,
+        addr: SocketAddr,
+        expected: Option<NodeId>,
+    ) -> Result<ConnId, DialError> {
+        if self.closing {
+            return Err(DialError::Closed);
+        }
+        if self.config.out_addr.as_ref().and_then(Address::socket_addr) == Some(addr) {
+            return Err(DialError::SelfConnection);
+        }
+        let dialed = self.connections.iter().find(|(_, other)| other.is_dialed_to(addr));
+        if let Some((&conn, connection)) = dialed {
+            return Err(match connection.peer() {
+                Some(peer) => DialError::AlreadyConnected(peer.id),
+                None => DialError::AlreadyDialing(conn),
+            });
+        }
+        let conn = self.open(now, addr, Phase::Dialing);
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.expected = expected;
+        }
+        Ok(conn)
+    }
+
+    /// Takes a connection that `addr` has opened to this node.
+    ///
+    /// Nothing is sent on it before the other end's handshake has come: see PROTOCOL.md §3.1.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], where the driver should close it at once.
+    pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
+        let incoming = || self.connections.values().filter(|other| other.is_incoming());
+        let refused = if self.closing {
+            Some(Refused::Closed)
+        } else if incoming().count() >= self.config.max_incoming {
+            Some(Refused::TooManyIncoming)
+        } else if incoming().filter(|other| other.is_pending()).count() >= self.config.max_pending {
+            Some(Refused::TooManyPending)
+        } else {
+            None
+        };
+        if let Some(refused) = refused {
+            self.stats.rejected += 1;
+            return Err(refused);
+        }
+        let conn = self.add(addr, Direction::Incoming, Phase::Opening, now);
+        self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);
+        Ok(conn)
+    }
+
+    /// Ends the connection to a neighbor once what is queued for it has been sent. Returns
+    /// whether there was one.
+    pub fn disconnect(&mut self, now: Instant, peer: &NodeId) -> bool {
+        let conn = self.table.conn(peer);
+        if let Some(conn) = conn {
+            self.end(now, conn, CloseReason::Local, CloseMode::Flush);
+        }
+        conn.is_some()
+    }
+
+    /// Ends every connection once what is queued has been sent, and takes no new ones.
+    pub fn close(&mut self, now: Instant) {
+        self.closing = true;
+        self.fail_requests();
+        self.forget_seeds();
+        let is_open = |connection: &Connection| !matches!(connection.phase, Phase::Closing(_));
+        let open = self.connections.iter().filter(|(_, connection)| is_open(connection));
+        for conn in open.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+            self.end(now, conn, CloseReason::Local, CloseMode::Flush);
+        }
+    }
+
+    pub(super) fn on_connected(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        match connection.phase {
+            Phase::Dialing => {
+                connection.phase = Phase::Opening;
+                self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);
+                self.send_handshake(now, conn);
+            }
+            Phase::Probing(peer) => self.on_reached(now, conn, peer),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_received(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
+        self.stats.bytes_in += len_u64(data.len());
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.last_received = now;
+        }
+        self.take_in(now, conn, data);
+    }
+
+    /// Goes on with what did not fit an earlier turn.
+    pub(super) fn on_continue(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if let Some(unread) = connection.unread.take() {
+            self.take_in(now, conn, &unread);
+            if self.connections.get(&conn).is_some_and(|connection| connection.unread.is_none()) {
+                self.outputs.push_back(Output::ResumeRead { conn });
+            }
+        }
+    }
+
+    /// Takes frames until the input is used up or the turn is. What is left waits for the next
+    /// turn, and the connection is not read meanwhile.
+    fn take_in(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
+        let mut input = data;
+        let mut spent = 0;
+        // A frame may end its connection, so the connection is looked up anew for each.
+        while let Some(connection) = self.connections.get_mut(&conn) {
+            if spent >= TURN_COST {
+                if !input.is_empty() {
+                    connection.unread = Some(Bytes::copy_from_slice(input));
+                    self.outputs.push_back(Output::PauseRead { conn });
+                }
+                return;
+            }
+            let max_len = match connection.phase {
+                Phase::Opening => self.config.max_handshake_len,
+                Phase::Holding(_)
+                | Phase::Parked(_)
+                | Phase::Established(_)
+                | Phase::Retiring(_) => self.config.max_frame_len,
+                Phase::Dialing | Phase::Probing(_) | Phase::Closing(_) => return,
+            };
+            match connection.decoder.next_frame(&mut input, max_len) {
+                Ok(Some(body)) => {
+                    self.stats.frames_in += 1;
+                    spent += FRAME_COST + self.on_frame(now, conn, body);
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort);
+                }
+            }
+        }
+    }
+
+    /// The peer sends no more. What is queued for it still goes out.
+    pub(super) fn on_ended(&mut self, now: Instant, conn: ConnId) {
+        let is_closing = self
+            .connections
+            .get(&conn)
+            .is_none_or(|connection| matches!(connection.phase, Phase::Closing(_)));
+        if !is_closing {
+            self.end(now, conn, CloseReason::Remote, CloseMode::Flush);
+        }
+    }
+
+    pub(super) fn on_sent(&mut self, now: Instant, conn: ConnId, len: usize) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.backlog_len = connection.backlog_len.saturating_sub(len);
+            connection.last_progress = now;
+        }
+    }
+
+    /// The timer runs on while a connection is busy, so that queueing a frame costs nothing; what
+    /// counts is when the connection last made progress.
+    pub(super) fn on_stall_timer(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let unsent_len = connection.backlog_len;
+        let until = connection.last_progress + self.config.stall_timeout;
+        if unsent_len == 0 {
+            return;
+        }
+        if until <= now {
+            self.end(now, conn, CloseReason::Stalled { unsent_len }, CloseMode::Abort);
+        } else {
+            self.timers.set(Timer::Stall(conn), until);
+        }
+    }
+
+    pub(super) fn on_opening_timer(&mut self, now: Instant, conn: ConnId) {
+        let phase = self.connections.get(&conn).map(|connection| &connection.phase);
+        if matches!(phase, Some(Phase::Parked(_))) {
+            self.on_silence(now, conn);
+        } else {
+            self.end(now, conn, CloseReason::HandshakeTimeout, CloseMode::Abort);
+        }
+    }
+
+    /// An ending connection has had its time, unless it is still making progress.
+    pub(super) fn on_linger_timer(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let until = connection.last_progress + self.config.linger_timeout;
+        if connection.backlog_len > 0 && until > now && !self.closing {
+            self.timers.set(Timer::Linger(conn), until);
+        } else {
+            self.end(now, conn, CloseReason::Local, CloseMode::Abort);
+        }
+    }
+
+    /// Dials `addr` for the purpose that `phase` states.
+    pub(super) fn open(&mut self, now: Instant, addr: SocketAddr, phase: Phase) -> ConnId {
+        let conn = self.add(addr, Direction::Outgoing, phase, now);
+        self.timers.set(Timer::Opening(conn), now + self.config.connect_timeout);
+        self.outputs.push_back(Output::Dial { conn, addr });
+        conn
+    }
+
+    fn add(
+        &mut self,
+        addr: SocketAddr,
+        direction: Direction,
+        phase: Phase,
+        now: Instant,
+    ) -> ConnId {
+        self.last_conn += 1;
+        let conn = ConnId::from_number(self.last_conn);
+        let link = self.rng.random();
+        self.connections.insert(conn, Connection::new(addr, direction, phase, link, now));
+        conn
+    }
+
+    /// Queues a frame for one connection. Returns whether there was room.
+    pub(super) fn transmit(&mut self, now: Instant, conn: ConnId, frame: Bytes) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        if connection.backlog_len + frame.len() > self.config.max_backlog_len {
+            self.stats.refused += 1;
+            return false;
+        }
+        if connection.backlog_len == 0 {
+            connection.last_progress = now;
+            if !self.timers.is_set(Timer::Stall(conn)) {
+                self.timers.set(Timer::Stall(conn), now + self.config.stall_timeout);
+            }
+        }
+        connection.backlog_len += frame.len();
+        self.stats.frames_out += 1;
+        self.stats.bytes_out += len_u64(frame.len());
+        self.outputs.push_back(Output::Transmit { conn, data: frame });
+        true
+    }
+
+    /// Ends a connection from this side.
+    pub(super) fn end(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
+        let Some(mut connection) = self.forget(now, conn, reason) else { return };
+        // There is nothing to flush where no connection is open yet, nor where it was flushed.
+        let mode = match connection.phase {
+            Phase::Dialing | Phase::Probing(_) | Phase::Closing(_) => CloseMode::Abort,
+            _ => mode,
+        };
+        self.outputs.push_back(Output::Close { conn, mode });
+        if mode == CloseMode::Flush {
+            connection.phase = Phase::Closing(connection.id());
+            self.connections.insert(conn, connection);
+            self.timers.set(Timer::Linger(conn), now + self.config.linger_timeout);
+        }
+    }
+
+    /// Takes a connection out of every table, and tells the user what that means.
+    pub(super) fn forget(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        reason: CloseReason,
+    ) -> Option<Connection> {
+        let connection = self.connections.remove(&conn)?;
+        self.timers.stop_all(conn);
+        log::debug!("{} {conn} {}: {reason}", self.id.short(), connection.addr);
+        self.note_trouble(now, &connection, reason);
+        if let Some((asker, link)) = connection.question {
+            self.answer(now, asker, link, LinkVerdict::Unknown);
+        }
+        match &connection.phase {
+            Phase::Established(peer) => {
+                self.table.remove(&peer.id, conn);
+                let is_over = self.closing || reason == CloseReason::Local;
+                if is_over || !self.succeed(now, conn, &peer.id) {
+                    self.emit(Event::PeerLost { id: peer.id, reason });
+                }
+            }
+            _ if connection.is_pending() && !connection.is_incoming() => {
+                let (addr, id) = (connection.addr, connection.id());
+                self.emit(Event::DialFailed { conn, addr, id, reason });
+            }
+            _ => {}
+        }
+        self.on_gone(now, conn, &connection, reason);
+        Some(connection)
+    }
+
+    fn note_trouble(&mut self, now: Instant, connection: &Connection, reason: CloseReason) {
+        let is_peaceful = matches!(
+            reason,
+            CloseReason::Local
+                | CloseReason::Remote
+                | CloseReason::Duplicate
+                | CloseReason::SelfConnection
+        );
+        if is_peaceful || connection.is_probe() || matches!(connection.phase, Phase::Closing(_)) {
+            return;
+        }
+        if self.troubles.len() == MAX_TROUBLES {
+            self.troubles.pop_front();
+        }
+        let (time, addr, id) = (self.wall(now), connection.addr, connection.id());
+        self.troubles.push_back(Trouble { time, addr, id, reason });
+    }
+
+    /// What else depends on a connection: its probe, the report of what was not sent, the seed at
+    /// its address, and whispers that wait for the node at its end.
+    fn on_gone(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        connection: &Connection,
+        reason: CloseReason,
+    ) {
+        self.end_probe_of(now, conn);
+        if let (Phase::Closing(Some(id)), true) = (&connection.phase, self.closing) {
+            if connection.backlog_len > 0 {
+                self.unsent.push((*id, connection.backlog_len));
+            }
+        }
+        if !connection.is_incoming() {
+            self.on_seed_gone(now, connection.addr);
+        }
+        if let Some(expected) = connection.expected.filter(|_| connection.is_pending()) {
+            self.on_unreachable(&expected, reason);
+        }
+    }
+}
+
+pub(super) fn len_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,129 @@
+//! Agreeing anew on a connection: which compression, and "say that again". PROTOCOL.md §3.6.
+
+use super::outgoing::frame_of;
+use super::{CloseMode, Node};
+use crate::conn_id::ConnId;
+use crate::error::{CloseReason, Misbehavior, Refusal};
+use crate::time::Instant;
+use crate::wire::{Compressions, Flag, NodeId, PathfindingMessage};
+
+/// The longest message that is kept to be sent again, in bytes.
+const MAX_KEPT_LEN: usize = 64 * 1024;
+
+/// How often a peer may ask for the last message again, a minute.
+const MAX_RESENDS: u32 = 3;
+
+/// How often a peer may change the list of methods, a minute.
+const MAX_RENEGOTIATIONS: u32 = 4;
+
+impl Node {
+    /// Takes a message about the connection.
+    pub(super) fn on_renegotiate(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        message: &PathfindingMessage,
+    ) {
+        match message.sub_flag() {
+            Some(Flag::Compression) => self.on_compression(now, conn, message),
+            Some(Flag::Resend) => self.on_resend(now, conn),
+            // Deviation: py2p passes it on to everybody and shows it to the user.
+            _ => self.stats.ignored += 1,
+        }
+    }
+
+    /// Takes the peer's list, and answers with what both have unless the peer knows it already.
+    fn on_compression(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
+        let list = message.payload().nth(1).and_then(Compressions::from_json);
+        let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) else { return };
+        let Some(list) = list else { return self.stats.ignored += 1 };
+        if list == peer.compressions {
+            return;
+        }
+        if !peer.budgets.renegotiations.spend(now, MAX_RENEGOTIATIONS) {
+            let reason = CloseReason::Misbehaved(Misbehavior::Renegotiation);
+            return self.end(now, conn, reason, CloseMode::Abort);
+        }
+        peer.compressions = list;
+        let own = self.config.compressions;
+        let common = Compressions::from_iter(own.iter().filter(|&method| list.contains(method)));
+        self.send_compressions(now, conn, common);
+    }
+
+    fn on_resend(&mut self, now: Instant, conn: ConnId) {
+        let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) else { return };
+        let Some(message) = peer.last_sent.clone() else { return self.stats.ignored += 1 };
+        if peer.budgets.resends.spend(now, MAX_RESENDS) {
+            let resent = self.transmit_message(now, conn, message);
+            log::trace!("{} {conn} resend: {resent:?}", self.id.short());
+        } else {
+            self.stats.ignored += 1;
+        }
+    }
+
+    /// Keeps a broadcast or whisper in case the peer asks for it again.
+    pub(super) fn remember_sent(&mut self, conn: ConnId, message: &PathfindingMessage) {
+        let flag = Flag::parse(message.msg_type());
+        if matches!(flag, Some(Flag::Broadcast | Flag::Whisper)) {
+            if let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) {
+                let is_short = message.packets().body().len() <= MAX_KEPT_LEN;
+                peer.last_sent = is_short.then(|| message.clone());
+            }
+        }
+    }
+
+    /// Tells a neighbor that its last frame could not be read, once a minute: to send it again,
+    /// uncompressed.
+    pub(super) fn complain(&mut self, now: Instant, conn: ConnId) {
+        let peer = self.connections.get_mut(&conn).and_then(|connection| connection.peer_mut());
+        if peer.is_some_and(|peer| peer.budgets.complaints.spend(now, 1)) {
+            self.send_compressions(now, conn, Compressions::NONE);
+            self.send_renegotiate(now, conn, &[Flag::Resend.as_bytes()]);
+        }
+    }
+
+    /// Tells a neighbor which methods to use from now on.
+    pub(super) fn send_compressions(&mut self, now: Instant, conn: ConnId, list: Compressions) {
+        let names = list.to_json();
+        self.send_renegotiate(now, conn, &[Flag::Compression.as_bytes(), names.as_bytes()]);
+    }
+
+    /// Always plain, so that it is understood whatever the state of the agreement.
+    pub(super) fn send_renegotiate(&mut self, now: Instant, conn: ConnId, payload: &[&[u8]]) {
+        if let Some(message) = self.make(now, Flag::Renegotiate, payload) {
+            self.transmit(now, conn, frame_of(message.packets().body()));
+        }
+    }
+
+    /// Asks a neighbor to use these methods from now on, and uses no others towards it.
+    ///
+    /// A py2p node holds one list for both directions and can only be asked for fewer methods on a
+    /// quiet connection: see PROTOCOL.md §3.6.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Gone`] where it is no neighbor.
+    pub fn renegotiate(
+        &mut self,
+        now: Instant,
+        peer: &NodeId,
+        methods: Compressions,
+    ) -> Result<(), Refusal> {
+        let conn = self.table.conn(peer).ok_or(Refusal::Gone)?;
+        let found = self.connections.get_mut(&conn).and_then(|c| c.peer_mut());
+        found.ok_or(Refusal::Gone)?.compressions = methods;
+        self.send_compressions(now, conn, methods);
+        Ok(())
+    }
+
+    /// Asks a neighbor to send its last broadcast or whisper on the connection again.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Gone`] where it is no neighbor.
+    pub fn ask_resend(&mut self, now: Instant, peer: &NodeId) -> Result<(), Refusal> {
+        let conn = self.table.conn(peer).ok_or(Refusal::Gone)?;
+        self.send_renegotiate(now, conn, &[Flag::Resend.as_bytes()]);
+        Ok(())
+    }
+}
