@@ -95,7 +95,7 @@ impl Node {
         let asked = self.connections.iter_mut().find(|(_, other)| other.link == link.yours);
         match asked {
             // Its handshake will tell.
-            Some((_, connection)) if connection.id().is_none() => {
+            Some((_, connection)) if matches!(connection.phase, Phase::Opening) => {
                 connection.question = Some((asker, link));
             }
             Some((&conn, _)) => self.answer_about(now, conn, asker, link),
