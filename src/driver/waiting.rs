@@ -67,6 +67,13 @@ impl Waiting {
         }
     }
 
+    /// The socket is closed: no dial leads anywhere any more.
+    pub(super) fn dismiss_dialers(&mut self) {
+        for dialer in std::mem::take(&mut self.dialers).into_values().flatten() {
+            answer(&dialer, Err(ConnectError::SocketClosed));
+        }
+    }
+
     pub(super) fn located(
         &mut self,
         request_id: &RequestId,
