@@ -180,7 +180,7 @@ mod tests {
             thread::spawn(move || {
                 for number in 0..PER_THREAD {
                     let sender = sender.clone();
-                    handle.tell(move |_| drop(sender.send((thread, number))));
+                    handle.tell(move |_| sender.send((thread, number)).unwrap_or_default());
                 }
             });
         }
