@@ -12,6 +12,7 @@
 mod delivery;
 mod dialing;
 mod ending;
+mod idle;
 mod life;
 mod queueing;
 mod raw;
