@@ -29,6 +29,7 @@ mod error;
 mod event;
 mod message;
 pub mod node;
+pub mod py2p;
 mod socket;
 mod status;
 pub mod time;
