@@ -142,7 +142,8 @@ fn pathfinding_message() {
     let plain = decompress(body, gzip, limits.max_body_len).unwrap();
     let packets = Packets::split(plain.body, limits.max_packets).unwrap();
     assert_eq!(packets.count(), PathfindingMessage::packets(&read).count());
-    assert!(matches!(strip_size_header(b""), Err::<_, DecodeError>(_)));
+    let error: DecodeError = strip_size_header(b"").unwrap_err();
+    assert!(!error.to_string().is_empty());
     let mut decoder = FrameDecoder::default();
     let body = FrameDecoder::next_frame(&mut decoder, &mut frame.as_slice(), 1_000).unwrap();
     assert_eq!(body.unwrap(), strip_size_header(&frame).unwrap());
