@@ -33,9 +33,7 @@ fn wakeups_within(nodes: &[MeshSocket], time: Duration) -> Vec<u64> {
 }
 
 fn assert_few(wakeups: &[u64], time: Duration) {
-    let most = wakeups.iter().copied().max().unwrap();
-    println!("most wake-ups of a node in {time:?}: {most}");
-    assert!(most <= 5 * time.as_secs(), "{wakeups:?}");
+    assert!(wakeups.iter().all(|&count| count <= 5 * time.as_secs()), "{wakeups:?}");
 }
 
 #[test]
@@ -54,7 +52,7 @@ fn an_idle_mesh_of_16_costs_less_than_a_hundredth_of_a_core() {
     let before = cpu_ticks();
     let wakeups = wakeups_within(&nodes, time);
     let ticks = cpu_ticks() - before;
-    println!("CPU ticks (of 10 ms) in {time:?}: {ticks}");
+    println!("in {time:?}: {ticks} CPU ticks of 10 ms; wake-ups of each node: {wakeups:?}");
     assert_few(&wakeups, time);
     assert!(ticks <= time.as_secs(), "1 % of a core is 1 tick a second, not {ticks} in {time:?}");
 }
