@@ -171,6 +171,35 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_many_commands_sent_at_once_is_not_missed() {
+        let started = start();
+        let (done, results) = unbounded();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (handle, done) = (started.handle.clone(), done.clone());
+                let (go, starts) = unbounded();
+                thread::spawn(move || {
+                    for () in starts {
+                        let done = done.clone();
+                        handle.tell(move |_| done.send(()).unwrap_or_default());
+                    }
+                });
+                go
+            })
+            .collect();
+        for round in 0..3_000 {
+            for go in &threads {
+                go.send(()).unwrap();
+            }
+            for _ in &threads {
+                let result = results.recv_timeout(PATIENCE);
+                assert!(result.is_ok(), "the loop sleeps on in round {round}");
+            }
+        }
+        started.handle.tell(Daemon::close);
+    }
+
+    #[test]
     fn more_threads_than_the_queue_has_places_are_all_served_in_turn() {
         const PER_THREAD: usize = 500;
         let started = start();
