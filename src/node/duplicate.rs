@@ -176,14 +176,13 @@ impl Node {
 
     /// Goes on writing to a peer on another connection than `newcomer`, with which nothing is
     /// lost either.
-    fn refuse(&mut self, now: Instant, newcomer: ConnId, id: NodeId) {
+    pub(super) fn refuse(&mut self, now: Instant, newcomer: ConnId, id: NodeId) {
         let Some(connection) = self.connections.get(&newcomer) else { return };
         let dialed = (!connection.is_incoming()).then_some(connection.addr);
         self.retire(now, newcomer, id);
         if let Some(addr) = dialed {
             let (id, reason) = (Some(id), CloseReason::Duplicate);
             self.emit(Event::DialFailed { conn: newcomer, addr, id, reason });
-            self.on_seed_gone(now, addr);
         }
     }
 

@@ -180,12 +180,15 @@ impl Node {
 
     /// The peer sends no more. What is queued for it still goes out.
     pub(super) fn on_ended(&mut self, now: Instant, conn: ConnId) {
-        let is_closing = self
-            .connections
-            .get(&conn)
-            .is_none_or(|connection| matches!(connection.phase, Phase::Closing(_)));
-        if !is_closing {
-            self.end(now, conn, CloseReason::Remote, CloseMode::Flush);
+        let Some(connection) = self.connections.get(&conn) else { return };
+        match &connection.phase {
+            Phase::Closing(_) => {}
+            // The peer has decided first which of two connections is kept.
+            Phase::Parked(parked) => {
+                let id = parked.handshake.id;
+                self.refuse(now, conn, id);
+            }
+            _ => self.end(now, conn, CloseReason::Remote, CloseMode::Flush),
         }
     }
 
@@ -355,7 +358,7 @@ impl Node {
                 self.unsent.push((*id, connection.backlog_len));
             }
         }
-        if !connection.is_incoming() {
+        if !connection.is_incoming() && !matches!(connection.phase, Phase::Closing(_)) {
             self.on_seed_gone(now, connection.addr);
         }
         if let Some(expected) = connection.expected.filter(|_| connection.is_pending()) {

@@ -5,6 +5,8 @@
 
 mod bytes;
 mod connecting;
+mod duplicate;
 mod flooding;
+mod links;
 mod net;
 mod peers;
