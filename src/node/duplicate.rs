@@ -70,16 +70,18 @@ impl Node {
     }
 
     /// No answer has come about a parked connection. One that has said something else meanwhile
-    /// is alive, and only busy.
+    /// is alive, and only busy; or it was too busy to be asked.
     pub(super) fn on_silence(&mut self, now: Instant, newcomer: ConnId) {
         let Some(connection) = self.connections.get(&newcomer) else { return };
         let Phase::Parked(parked) = &connection.phase else { return };
         let incumbent = parked.incumbent;
         let heard = self.connections.get(&incumbent).map(|found| found.last_received);
-        if heard.is_some_and(|heard| now.since(heard) < PROOF_OF_LIFE) {
-            self.timers.set(Timer::Opening(newcomer), now + PROOF_OF_LIFE);
-        } else {
-            self.end(now, incumbent, CloseReason::Silent, CloseMode::Abort);
+        match heard.map(|heard| heard + PROOF_OF_LIFE).filter(|&until| until > now) {
+            Some(until) => {
+                self.ask(now, newcomer);
+                self.timers.set(Timer::Opening(newcomer), until);
+            }
+            None => self.end(now, incumbent, CloseReason::Silent, CloseMode::Abort),
         }
     }
 

@@ -71,11 +71,8 @@ fn play_all(dials: [u16; 2], seed: u64) -> usize {
 
 #[test]
 fn t28_every_order_of_two_simultaneous_dials_leaves_one_link_and_loses_nothing() {
-    for seed in 0..4 {
-        let states = play_all([1, 1], seed);
-        println!("{states}");
-        assert!(states > 100, "{states} states");
-    }
+    let states = play_all([1, 1], 0);
+    assert!(states > 1_000, "{states} states");
 }
 
 #[test]

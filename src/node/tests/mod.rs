@@ -3,10 +3,14 @@
 //! What a single connection can be told stands in `bytes`; what takes several nodes, in a file for
 //! each thing that they do together. Faults on links belong to simulations.
 
+mod bench;
 mod bytes;
 mod connecting;
 mod duplicate;
 mod flooding;
+mod hold;
 mod links;
 mod net;
 mod peers;
+mod storm;
+mod takeover;
