@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rand::RngExt;
 
 use super::connection::{Connection, Phase};
+use super::outgoing::Form;
 use super::timer::Timer;
 use super::{CloseMode, Node, Output, Refused};
 use crate::conn_id::ConnId;
@@ -224,14 +225,18 @@ impl Node {
         }
     }
 
-    /// An ending connection has had its time, unless it is still making progress.
+    /// An ending connection has had its time, unless it is still making progress: bytes go out,
+    /// or come in on one that another has replaced.
     pub(super) fn on_linger_timer(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
-        let until = connection.last_progress + self.config.linger_timeout;
-        if connection.backlog_len > 0 && until > now && !self.closing {
-            self.timers.set(Timer::Linger(conn), until);
-        } else {
-            self.end(now, conn, CloseReason::Local, CloseMode::Abort);
+        let is_read =
+            matches!(connection.phase, Phase::Retiring(_)) && connection.form() == Form::Extended;
+        let sent = (connection.backlog_len > 0).then_some(connection.last_progress);
+        let progress = sent.max(is_read.then_some(connection.last_received));
+        let until = progress.map(|progress| progress + self.config.linger_timeout);
+        match until.filter(|&until| until > now && !self.closing) {
+            Some(until) => self.timers.set(Timer::Linger(conn), until),
+            None => self.end(now, conn, CloseReason::Local, CloseMode::Abort),
         }
     }
 

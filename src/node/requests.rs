@@ -31,7 +31,7 @@ pub(super) struct Requests {
     /// This node's own, by the name that it gave them.
     own: BTreeMap<RequestId, Own>,
     /// Others', with the neighbor that the answer goes back to.
-    passed_on: BTreeMap<RequestId, ConnId>,
+    passed_on: BTreeMap<RequestId, NodeId>,
 }
 
 /// Something that this node's user wants of a distant node.
@@ -167,9 +167,17 @@ impl Node {
         self.requests.own.keys().copied()
     }
 
-    /// Takes a question.
-    pub(super) fn on_request(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
-        let Ok(request) = Request::decode(message.payload()) else {
+    /// Takes a question. It is answered on the connection that the asker is written to, which
+    /// need not be the one that it came by.
+    pub(super) fn on_request(
+        &mut self,
+        now: Instant,
+        neighbor: NodeId,
+        message: &PathfindingMessage,
+    ) {
+        let (Ok(request), Some(conn)) =
+            (Request::decode(message.payload()), self.table.conn(&neighbor))
+        else {
             return self.stats.ignored += 1;
         };
         match request.wanted {
@@ -187,7 +195,7 @@ impl Node {
                     let response = Response { request_id, id: wanted, address: Some(address) };
                     self.respond(now, conn, &response);
                 }
-                None => self.pass_on(now, conn, request.request_id, message),
+                None => self.pass_on(now, neighbor, conn, request.request_id, message),
             },
         }
     }
@@ -215,6 +223,7 @@ impl Node {
     fn pass_on(
         &mut self,
         now: Instant,
+        asker: NodeId,
         from: ConnId,
         request_id: RequestId,
         message: &PathfindingMessage,
@@ -231,7 +240,7 @@ impl Node {
         if !may || is_known || self.requests.passed_on.len() >= self.config.max_requests {
             return self.stats.ignored += 1;
         }
-        self.requests.passed_on.insert(request_id, from);
+        self.requests.passed_on.insert(request_id, asker);
         self.timers.set(Timer::Request(request_id), now + self.config.locate_timeout);
         for conn in self.extended_neighbors() {
             if conn != from {
@@ -253,9 +262,12 @@ impl Node {
             return self.stats.ignored += 1;
         };
         let Some(teller) = self.connections.get(&conn).map(|found| found.addr.ip()) else { return };
-        if let Some(back) = self.requests.passed_on.remove(&response.request_id) {
+        if let Some(asker) = self.requests.passed_on.remove(&response.request_id) {
             self.timers.stop(Timer::Request(response.request_id));
-            return self.respond(now, back, &response);
+            if let Some(back) = self.table.conn(&asker) {
+                self.respond(now, back, &response);
+            }
+            return;
         }
         let own = self.requests.own.get(&response.request_id);
         let (Some(own), Some(address)) =

@@ -18,10 +18,10 @@ fn play_at_random(seed: u64, dials: [u16; 2]) {
         if steps.is_empty() {
             break;
         }
-        let len = if cuts { rng.random_range(1..400) } else { usize::MAX };
+        let len = if cuts { rng.random_range(1..800) } else { usize::MAX };
         pair.play(steps[rng.random_range(0..steps.len())], len);
         for index in 0..2 {
-            if rng.random_ratio(1, 3) {
+            if rng.random_ratio(1, 5) {
                 pair.say(index);
             }
         }

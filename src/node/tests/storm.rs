@@ -42,8 +42,10 @@ fn t22_what_two_storming_neighbors_repeat_is_delivered_once_and_passed_on_once_t
 #[test]
 fn t22_two_py2p_nodes_between_two_of_this_crate_bring_each_user_a_broadcast_once() {
     // 0 and 3 are of this crate; both know both py2p nodes, which know each other.
-    let mut ends = ["rs1", "rs2"].map(|name| Bench::with(Config { id: Some(id(name)), ..config() }));
-    let conns = ends.each_mut().map(|bench| ["py1", "py2"].map(|name| bench.neighbor(1, name, None)));
+    let mut ends =
+        ["rs1", "rs2"].map(|name| Bench::with(Config { id: Some(id(name)), ..config() }));
+    let conns =
+        ends.each_mut().map(|bench| ["py1", "py2"].map(|name| bench.neighbor(1, name, None)));
     ends[0].call(|node, now| node.broadcast(now, &["once"])).unwrap();
     let mut held: Vec<PathfindingMessage> = conns[0].map(|conn| ends[0].sent(conn)).concat();
     assert_eq!(held.len(), 2);
