@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::links::{Pair, Step};
+use crate::event::Direction;
 
 /// Plays steps drawn at random until there are none, with messages from both sides in between.
 fn play_at_random(seed: u64, dials: [u16; 2]) {
@@ -81,5 +82,24 @@ fn t28_ten_thousand_simultaneous_dials_leave_one_link_and_lose_nothing() {
         let dials = [[1, 1], [2, 1], [1, 2], [2, 2], [2, 0]][usize::try_from(seed % 5).unwrap()];
         let played = std::panic::catch_unwind(|| play_at_random(seed, dials));
         assert!(played.is_ok(), "seed {seed}, dials {dials:?}");
+    }
+}
+
+#[test]
+fn t28_of_two_dials_at_once_that_of_the_lower_id_is_kept() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed, [1, 1], false);
+        while !pair.steps().is_empty() {
+            for step in pair.steps() {
+                pair.play(step, usize::MAX);
+            }
+        }
+        pair.check();
+        let ids = [0, 1].map(|index| pair.nodes[index].id());
+        for index in [0, 1] {
+            let kept = pair.nodes[index].routing_table().next().unwrap().direction;
+            let is_lower = ids[index] < ids[1 - index];
+            assert_eq!(kept == Direction::Outgoing, is_lower, "seed {seed}");
+        }
     }
 }

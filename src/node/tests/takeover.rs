@@ -141,3 +141,52 @@ fn t28_a_py2p_node_that_connects_twice_is_written_to_on_the_newest_and_read_on_b
     assert_eq!((bench.neighbors(), bench.events()), (vec![(id("py"), new)], vec![]));
     assert_eq!(bench.node.stats().impostors, 0);
 }
+
+#[test]
+fn a_neighbor_is_told_of_its_own_connections_and_of_nobody_elses() {
+    let mut bench = Bench::new();
+    let first = bench.neighbor(1, "rs", Some(11));
+    let other = bench.neighbor(2, "other", Some(22));
+    let parked = bench.accept(1);
+    bench.receive(parked, &handshake("rs", Some(33), None));
+    bench.forget();
+    let name = bench.node.connections[&first].link;
+    for (asker, yours, mine, expected) in [
+        (first, name, 11, LinkVerdict::Settled),
+        (parked, name, 11, LinkVerdict::Open),
+        (first, name, 12, LinkVerdict::Unknown),
+        (first, name ^ 1, 11, LinkVerdict::Unknown),
+        (other, name, 11, LinkVerdict::Unknown),
+    ] {
+        let ask = Control::Ask(LinkName { yours, mine });
+        bench.receive(asker, &frame("whisper", "rs", &ask.encode()));
+        let said = bench.sent(asker);
+        let link = LinkName { yours: mine, mine: yours };
+        let answer = Control::Answer { link, verdict: expected };
+        assert_eq!(Control::decode(said[0].payload()), Some(answer));
+    }
+}
+
+#[test]
+fn only_the_connection_that_was_asked_can_answer() {
+    let mut bench = Bench::new();
+    bench.neighbor(1, "victim", Some(11));
+    let other = bench.neighbor(2, "other", Some(22));
+    let parked = bench.accept(1);
+    bench.receive(parked, &handshake("victim", Some(33), None));
+    let link = LinkName { yours: bench.node.connections[&parked].link, mine: 33 };
+    for (conn, verdict) in [other, parked].into_iter().zip([LinkVerdict::Unknown; 2]) {
+        let answer = Control::Answer { link, verdict };
+        bench.receive(conn, &frame("whisper", "other", &answer.encode()));
+    }
+    assert_eq!((bench.closed(), bench.node.stats().impostors), (vec![], 0));
+}
+
+#[test]
+fn t28_a_py2p_neighbor_cannot_be_asked_and_makes_room_for_any_newcomer() {
+    let mut bench = Bench::new();
+    bench.neighbor(1, "py", None);
+    let new = bench.accept(1);
+    bench.receive(new, &handshake("py", Some(2), None));
+    assert_eq!(bench.neighbors(), [(id("py"), new)]);
+}
