@@ -217,6 +217,15 @@ impl Node {
         true
     }
 
+    /// Ends the connections that wait for the word of one that the user has ended.
+    pub(super) fn end_parked(&mut self, now: Instant, gone: ConnId) {
+        let waits = |connection: &Connection| matches!(&connection.phase, Phase::Parked(parked) if parked.incumbent == gone);
+        let waiting = self.connections.iter().filter(|(_, connection)| waits(connection));
+        for conn in waiting.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+            self.end(now, conn, CloseReason::Local, CloseMode::Flush);
+        }
+    }
+
     /// Others that waited for the word of `gone` wait for that of `heir` now.
     fn point_parked(&mut self, now: Instant, gone: ConnId, heir: ConnId) {
         let mut moved = Vec::new();

@@ -316,6 +316,9 @@ impl Node {
             Phase::Established(peer) => {
                 self.table.remove(&peer.id, conn);
                 let is_over = self.closing || reason == CloseReason::Local;
+                if is_over && !self.closing {
+                    self.end_parked(now, conn);
+                }
                 if is_over || !self.succeed(now, conn, &peer.id) {
                     self.emit(Event::PeerLost { id: peer.id, reason });
                 }

@@ -106,3 +106,16 @@ fn what_a_closed_node_could_not_send_is_told() {
     assert!(bench.node.is_closed());
     assert!(config().linger_timeout == Duration::from_secs(5));
 }
+
+#[test]
+fn a_disconnect_ends_what_waits_for_the_neighbors_word_too() {
+    let mut bench = Bench::new();
+    let conn = bench.neighbor(1, "rs", Some(1));
+    let parked = bench.accept(1);
+    bench.receive(parked, &handshake("rs", Some(2), None));
+    bench.call(|node, now| node.disconnect(now, &id("rs")));
+    assert_eq!(bench.closed(), [(parked, CloseMode::Flush), (conn, CloseMode::Flush)]);
+    assert_eq!(bench.neighbors(), []);
+    bench.wait(10_000);
+    assert!(bench.node.connections.is_empty());
+}
