@@ -240,3 +240,14 @@ fn t35_everybody_is_told_once_a_minute_and_to_the_asker_only() {
     bench.call(|node, now| node.request_peers(now));
     assert_eq!([asker, other, py].map(|conn| bench.said(conn).len()), [1, 1, 0]);
 }
+
+#[test]
+fn an_own_question_that_comes_back_is_not_passed_on() {
+    let mut bench = Bench::new();
+    let [first, second] = [1, 2].map(|n| bench.neighbor(n, &format!("rs{n}"), Some(1)));
+    bench.call(|node, now| node.locate(now, &id("far"))).unwrap();
+    let asked = bench.sent(first).remove(0).encode().unwrap();
+    bench.forget();
+    bench.receive(first, &asked);
+    assert_eq!((bench.said(first).len(), bench.said(second).len()), (0, 0));
+}

@@ -171,3 +171,24 @@ fn without_memory_messages_are_counted_as_overload() {
     assert_eq!(bench.texts().len(), room);
     assert_eq!(bench.node.stats().dropped.overload, 2_000 - u64::try_from(room).unwrap());
 }
+
+#[test]
+fn what_a_py2p_node_repeats_of_its_own_is_an_echo_too() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    bench.receive(py, &frame("broadcast", "py", &["broadcast", "x"]));
+    for second in 1..20 {
+        bench.receive(py, &frame_at(second, "waterfall", "py", &["broadcast", "x"]));
+        bench.receive(py, &frame_at(second, "broadcast", "far", &["broadcast", "y"]));
+    }
+    assert_eq!(bench.texts(), ["x", "y"]);
+}
+
+#[test]
+fn a_broadcast_is_not_passed_on_to_the_neighbor_that_made_it() {
+    let mut bench = Bench::new();
+    let maker = bench.neighbor(1, "maker", Some(1));
+    let between = bench.neighbor(2, "between", Some(2));
+    bench.receive(between, &numbered("waterfall", "maker", 1, "x"));
+    assert_eq!((bench.said(maker).len(), bench.texts().len()), (0, 1));
+}

@@ -3,7 +3,7 @@
 use super::bench::{Bench, frame, handshake, id};
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::node::CloseMode;
+use crate::node::{CloseMode, Input};
 use crate::wire::{Control, LinkName, LinkVerdict};
 
 /// What the victim answers, as its node would: the connection is not its own.
@@ -46,7 +46,7 @@ fn t26_a_thousand_takeovers_take_nothing_from_the_victim() {
         bench.wait(60);
         answer(&mut bench, victim);
         assert_eq!(bench.closed(), [(impostor, CloseMode::Flush)], "attempt {attempt}");
-        bench.input(crate::node::Input::Closed { conn: impostor, error: None });
+        bench.input(Input::Closed { conn: impostor, error: None });
         assert_eq!(bench.neighbors(), [(id("victim"), victim)]);
         bench.receive(victim, &frame("whisper", "victim", &["whisper", &text]));
         assert_eq!(bench.texts().last(), Some(&text));
@@ -189,4 +189,29 @@ fn t28_a_py2p_neighbor_cannot_be_asked_and_makes_room_for_any_newcomer() {
     let new = bench.accept(1);
     bench.receive(new, &handshake("py", Some(2), None));
     assert_eq!(bench.neighbors(), [(id("py"), new)]);
+}
+
+#[test]
+fn a_question_about_a_connection_without_a_handshake_waits_for_it_or_for_its_end() {
+    for comes in [true, false] {
+        let mut bench = Bench::new();
+        let first = bench.neighbor(1, "rs", Some(11));
+        let dialed = bench.call(|node, now| node.dial(now, super::net::addr(1))).unwrap();
+        bench.input(Input::Connected { conn: dialed });
+        let yours = bench.node.connections[&dialed].link;
+        let ask = Control::Ask(LinkName { yours, mine: 33 });
+        bench.receive(first, &frame("whisper", "rs", &ask.encode()));
+        assert_eq!(bench.said(first).len(), 0);
+        let verdict = if comes {
+            bench.receive(dialed, &handshake("rs", Some(33), None));
+            LinkVerdict::Settled
+        } else {
+            bench.input(Input::Closed { conn: dialed, error: None });
+            LinkVerdict::Unknown
+        };
+        let link = LinkName { yours: 33, mine: yours };
+        let said = bench.sent(first);
+        let answer = Control::Answer { link, verdict };
+        assert!(said.iter().any(|m| Control::decode(m.payload()) == Some(answer)));
+    }
 }
