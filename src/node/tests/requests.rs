@@ -251,3 +251,13 @@ fn an_own_question_that_comes_back_is_not_passed_on() {
     bench.receive(first, &asked);
     assert_eq!((bench.said(first).len(), bench.said(second).len()), (0, 0));
 }
+
+#[test]
+fn a_node_that_is_asked_for_itself_tells_its_own_address() {
+    let mut bench = Bench::with(Config { out_addr: Some(addr(0).into()), ..config() });
+    let asker = bench.neighbor(1, "asker", Some(1));
+    let me = bench.node.id();
+    bench.receive(asker, &question("q", me.as_str()));
+    let response = Response::decode(bench.sent(asker)[0].payload()).unwrap();
+    assert_eq!(response.address, Some(addr(0).into()));
+}
