@@ -215,3 +215,12 @@ fn a_question_about_a_connection_without_a_handshake_waits_for_it_or_for_its_end
         assert!(said.iter().any(|m| Control::decode(m.payload()) == Some(answer)));
     }
 }
+
+#[test]
+fn a_py2p_nodes_whisper_under_the_word_of_this_crate_is_a_whisper() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    let ask = Control::Ask(LinkName { yours: 1, mine: 2 });
+    bench.receive(py, &frame("whisper", "py", &ask.encode()));
+    assert_eq!((bench.said(py).len(), bench.texts()), (0, vec!["link?".to_owned()]));
+}
