@@ -107,7 +107,7 @@ impl Node {
                 self.end(now, conn, reason, CloseMode::Abort);
             }
             (Some(Flag::Renegotiate), _) => self.on_renegotiate(now, conn, message),
-            (_, Some(Flag::Request)) => self.on_request(now, conn, message),
+            (_, Some(Flag::Request)) => self.on_request(now, neighbor, message),
             (_, Some(Flag::Response)) => self.on_response(now, conn, message),
             (_, Some(Flag::Peers)) => self.on_peers(now, conn, message),
             (Some(Flag::Whisper), None) if is_extended && is_control(message) => {

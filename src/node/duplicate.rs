@@ -70,16 +70,18 @@ impl Node {
     }
 
     /// No answer has come about a parked connection. One that has said something else meanwhile
-    /// is alive, and only busy.
+    /// is alive, and only busy; or it was too busy to be asked.
     pub(super) fn on_silence(&mut self, now: Instant, newcomer: ConnId) {
         let Some(connection) = self.connections.get(&newcomer) else { return };
         let Phase::Parked(parked) = &connection.phase else { return };
         let incumbent = parked.incumbent;
         let heard = self.connections.get(&incumbent).map(|found| found.last_received);
-        if heard.is_some_and(|heard| now.since(heard) < PROOF_OF_LIFE) {
-            self.timers.set(Timer::Opening(newcomer), now + PROOF_OF_LIFE);
-        } else {
-            self.end(now, incumbent, CloseReason::Silent, CloseMode::Abort);
+        match heard.map(|heard| heard + PROOF_OF_LIFE).filter(|&until| until > now) {
+            Some(until) => {
+                self.ask(now, newcomer);
+                self.timers.set(Timer::Opening(newcomer), until);
+            }
+            None => self.end(now, incumbent, CloseReason::Silent, CloseMode::Abort),
         }
     }
 
@@ -176,14 +178,13 @@ impl Node {
 
     /// Goes on writing to a peer on another connection than `newcomer`, with which nothing is
     /// lost either.
-    fn refuse(&mut self, now: Instant, newcomer: ConnId, id: NodeId) {
+    pub(super) fn refuse(&mut self, now: Instant, newcomer: ConnId, id: NodeId) {
         let Some(connection) = self.connections.get(&newcomer) else { return };
         let dialed = (!connection.is_incoming()).then_some(connection.addr);
         self.retire(now, newcomer, id);
         if let Some(addr) = dialed {
             let (id, reason) = (Some(id), CloseReason::Duplicate);
             self.emit(Event::DialFailed { conn: newcomer, addr, id, reason });
-            self.on_seed_gone(now, addr);
         }
     }
 
@@ -214,6 +215,15 @@ impl Node {
         self.point_parked(now, gone, heir);
         self.on_adopted(now, heir, *id);
         true
+    }
+
+    /// Ends the connections that wait for the word of one that the user has ended.
+    pub(super) fn end_parked(&mut self, now: Instant, gone: ConnId) {
+        let waits = |connection: &Connection| matches!(&connection.phase, Phase::Parked(parked) if parked.incumbent == gone);
+        let waiting = self.connections.iter().filter(|(_, connection)| waits(connection));
+        for conn in waiting.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+            self.end(now, conn, CloseReason::Local, CloseMode::Flush);
+        }
     }
 
     /// Others that waited for the word of `gone` wait for that of `heir` now.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rand::RngExt;
 
 use super::connection::{Connection, Phase};
+use super::outgoing::Form;
 use super::timer::Timer;
 use super::{CloseMode, Node, Output, Refused};
 use crate::conn_id::ConnId;
@@ -180,12 +181,15 @@ impl Node {
 
     /// The peer sends no more. What is queued for it still goes out.
     pub(super) fn on_ended(&mut self, now: Instant, conn: ConnId) {
-        let is_closing = self
-            .connections
-            .get(&conn)
-            .is_none_or(|connection| matches!(connection.phase, Phase::Closing(_)));
-        if !is_closing {
-            self.end(now, conn, CloseReason::Remote, CloseMode::Flush);
+        let Some(connection) = self.connections.get(&conn) else { return };
+        match &connection.phase {
+            Phase::Closing(_) => {}
+            // The peer has decided first which of two connections is kept.
+            Phase::Parked(parked) => {
+                let id = parked.handshake.id;
+                self.refuse(now, conn, id);
+            }
+            _ => self.end(now, conn, CloseReason::Remote, CloseMode::Flush),
         }
     }
 
@@ -221,14 +225,18 @@ impl Node {
         }
     }
 
-    /// An ending connection has had its time, unless it is still making progress.
+    /// An ending connection has had its time, unless it is still making progress: bytes go out,
+    /// or come in on one that another has replaced.
     pub(super) fn on_linger_timer(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
-        let until = connection.last_progress + self.config.linger_timeout;
-        if connection.backlog_len > 0 && until > now && !self.closing {
-            self.timers.set(Timer::Linger(conn), until);
-        } else {
-            self.end(now, conn, CloseReason::Local, CloseMode::Abort);
+        let is_read =
+            matches!(connection.phase, Phase::Retiring(_)) && connection.form() == Form::Extended;
+        let sent = (connection.backlog_len > 0).then_some(connection.last_progress);
+        let progress = sent.max(is_read.then_some(connection.last_received));
+        let until = progress.map(|progress| progress + self.config.linger_timeout);
+        match until.filter(|&until| until > now && !self.closing) {
+            Some(until) => self.timers.set(Timer::Linger(conn), until),
+            None => self.end(now, conn, CloseReason::Local, CloseMode::Abort),
         }
     }
 
@@ -308,6 +316,9 @@ impl Node {
             Phase::Established(peer) => {
                 self.table.remove(&peer.id, conn);
                 let is_over = self.closing || reason == CloseReason::Local;
+                if is_over && !self.closing {
+                    self.end_parked(now, conn);
+                }
                 if is_over || !self.succeed(now, conn, &peer.id) {
                     self.emit(Event::PeerLost { id: peer.id, reason });
                 }
@@ -355,7 +366,7 @@ impl Node {
                 self.unsent.push((*id, connection.backlog_len));
             }
         }
-        if !connection.is_incoming() {
+        if !connection.is_incoming() && !matches!(connection.phase, Phase::Closing(_)) {
             self.on_seed_gone(now, connection.addr);
         }
         if let Some(expected) = connection.expected.filter(|_| connection.is_pending()) {

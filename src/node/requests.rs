@@ -32,7 +32,7 @@ pub(super) struct Requests {
     own: BTreeMap<RequestId, Own>,
     /// Every question met lately, so that each is dealt with once however often the mesh repeats
     /// it; and the neighbor that the answer goes back to, while there is none.
-    met: BTreeMap<RequestId, Option<ConnId>>,
+    met: BTreeMap<RequestId, Option<NodeId>>,
 }
 
 /// Something that this node's user wants of a distant node.
@@ -169,9 +169,17 @@ impl Node {
         self.requests.own.keys().copied()
     }
 
-    /// Takes a question.
-    pub(super) fn on_request(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
-        let Ok(request) = Request::decode(message.payload()) else {
+    /// Takes a question. It is answered on the connection that the asker is written to, which
+    /// need not be the one that it came by.
+    pub(super) fn on_request(
+        &mut self,
+        now: Instant,
+        neighbor: NodeId,
+        message: &PathfindingMessage,
+    ) {
+        let (Ok(request), Some(conn)) =
+            (Request::decode(message.payload()), self.table.conn(&neighbor))
+        else {
             return self.stats.ignored += 1;
         };
         match request.wanted {
@@ -193,7 +201,7 @@ impl Node {
                     let response = Response { request_id, id: wanted, address: Some(address) };
                     self.respond(now, conn, &response);
                 }
-                None => self.pass_on(now, conn, request.request_id, message),
+                None => self.pass_on(now, neighbor, conn, request.request_id, message),
             },
         }
     }
@@ -221,6 +229,7 @@ impl Node {
     fn pass_on(
         &mut self,
         now: Instant,
+        asker: NodeId,
         from: ConnId,
         request_id: RequestId,
         message: &PathfindingMessage,
@@ -232,7 +241,7 @@ impl Node {
                     .peer_mut()
                     .is_some_and(|peer| peer.budgets.requests.spend(now, MAX_PASSED_ON))
         });
-        if !may || !self.meet_request(now, request_id, Some(from)) {
+        if !may || !self.meet_request(now, request_id, Some(asker)) {
             return self.stats.ignored += 1;
         }
         for conn in self.extended_neighbors() {
@@ -244,7 +253,7 @@ impl Node {
 
     /// Remembers a question for as long as copies of it may come. Returns whether there is memory
     /// for it.
-    fn meet_request(&mut self, now: Instant, request_id: RequestId, back: Option<ConnId>) -> bool {
+    fn meet_request(&mut self, now: Instant, request_id: RequestId, back: Option<NodeId>) -> bool {
         let has_room = self.requests.met.len() < self.config.max_requests;
         if has_room {
             self.requests.met.insert(request_id, back);
@@ -271,8 +280,12 @@ impl Node {
             return self.stats.ignored += 1;
         };
         let Some(teller) = self.connections.get(&conn).map(|found| found.addr.ip()) else { return };
-        if let Some(back) = self.requests.met.get_mut(&response.request_id).and_then(Option::take) {
-            return self.respond(now, back, &response);
+        let met = self.requests.met.get_mut(&response.request_id);
+        if let Some(asker) = met.and_then(Option::take) {
+            if let Some(back) = self.table.conn(&asker) {
+                self.respond(now, back, &response);
+            }
+            return;
         }
         let own = self.requests.own.get(&response.request_id);
         let (Some(own), Some(address)) =

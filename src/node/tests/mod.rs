@@ -3,8 +3,18 @@
 //! What a single connection can be told stands in `bytes`; what takes several nodes, in a file for
 //! each thing that they do together. Faults on links belong to simulations.
 
+mod bench;
 mod bytes;
 mod connecting;
+mod duplicate;
+mod ending;
 mod flooding;
+mod hold;
+mod links;
 mod net;
 mod peers;
+mod renegotiate;
+mod requests;
+mod seeds;
+mod storm;
+mod takeover;

@@ -259,6 +259,11 @@ impl Net {
         let Some(end) = accepted else {
             return self.post(from, Parcel::Refusal);
         };
+        // A node that was made anew counts its connections from the beginning.
+        for end in [from, end] {
+            self.finished.remove(&end);
+            self.ended.remove(&end);
+        }
         self.links.insert(from, end);
         self.links.insert(end, from);
         self.post(from, Parcel::Open);

@@ -1,8 +1,10 @@
 //! Peers lists: who is told, and who is dialled.
 
+use super::bench::{Bench, frame, handshake, id};
 use super::net::{Net, addr, config};
 use crate::event::Direction;
-use crate::node::Config;
+use crate::node::{CloseMode, Config, Input};
+use crate::wire::{Address, Flag, PeerEntry};
 
 fn neighbors(net: &Net, index: usize) -> usize {
     net.nodes[index].routing_table().count()
@@ -61,4 +63,121 @@ fn a_probe_leaves_no_connection_behind() {
     for node in &net.nodes {
         assert_eq!(node.connections.len(), node.routing_table().count());
     }
+}
+
+fn list(entries: &[(&str, Option<Address>)]) -> Vec<Vec<u8>> {
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|(name, address)| PeerEntry { address: address.clone(), id: id(name) })
+        .collect();
+    PeerEntry::encode_list(&entries)
+}
+
+fn following() -> Bench {
+    Bench::with(Config { max_outgoing: 8, ..config() })
+}
+
+#[test]
+fn a_list_is_followed_under_any_main_flag() {
+    for main in ["whisper", "broadcast", "waterfall"] {
+        let mut bench = following();
+        let conn = bench.neighbor(1, "rs", Some(1));
+        bench.receive(conn, &frame(main, "rs", &list(&[("far", Some(addr(9).into()))])));
+        assert_eq!(bench.dials().len(), 1, "{main}");
+        assert_eq!(bench.texts(), [""; 0]);
+    }
+}
+
+#[test]
+fn t32_an_address_that_the_teller_has_no_business_with_is_not_dialled() {
+    let mut bench = following();
+    let conn = bench.neighbor(1, "rs", Some(1));
+    for (host, port) in [("127.0.0.1", 4_000), ("10.0.0.9", 22), ("224.0.0.1", 4_000)] {
+        let address = Address { host: host.into(), port };
+        bench.receive(conn, &frame("whisper", "rs", &list(&[("far", Some(address))])));
+    }
+    assert_eq!(bench.dials(), []);
+}
+
+#[test]
+fn t33_an_address_that_others_tell_is_dialled_again_after_thirty_seconds_and_not_before() {
+    let mut bench = following();
+    let conn = bench.neighbor(1, "rs", Some(1));
+    let told = frame("whisper", "rs", &list(&[("far", Some(addr(9).into()))]));
+    for (wait, dials) in [(0, 1), (29_999, 0), (1, 1)] {
+        bench.wait(wait);
+        bench.receive(conn, &told);
+        let dialed = bench.dials();
+        assert_eq!(dialed.len(), dials, "after {wait} ms");
+        for (conn, _) in dialed {
+            bench.input(Input::Closed { conn, error: None });
+        }
+    }
+}
+
+fn told(bench: &mut Bench, conn: crate::conn_id::ConnId) -> Vec<PeerEntry> {
+    let said = bench.sent(conn);
+    let lists = said.iter().filter(|message| message.sub_flag() == Some(Flag::Peers));
+    let mut lists: Vec<_> =
+        lists.map(|list| PeerEntry::decode_list(list.payload(), 1_000).unwrap()).collect();
+    assert_eq!(lists.len(), 1, "one list");
+    lists.remove(0)
+}
+
+#[test]
+fn a_list_names_every_neighbor_but_its_reader_and_no_more_than_a_hundred() {
+    let mut bench = Bench::with(Config { max_incoming: 200, ..config() });
+    for number in 0..105_u64 {
+        let conn = bench.accept(1);
+        bench.receive(conn, &handshake(&format!("n{number}"), Some(number), None));
+        let told = told(&mut bench, conn);
+        assert_eq!(told.len(), usize::try_from(number).unwrap().min(100));
+        assert!(told.iter().all(|entry| entry.id != id(&format!("n{number}"))));
+    }
+}
+
+#[test]
+fn a_node_that_is_kept_by_another_connection_gets_a_list_on_it() {
+    let mut bench = Bench::new();
+    bench.neighbor(1, "py", None);
+    let new = bench.accept(1);
+    bench.receive(new, &handshake("py", None, None));
+    bench.wait(50);
+    assert_eq!(bench.said(new), ["whisper handshake", "whisper peers"]);
+}
+
+#[test]
+fn a_node_is_probed_at_the_address_that_it_comes_from_and_nowhere_else() {
+    for (port, to, probed) in [(4_000, 1, true), (4_000, 2, false), (22, 1, false)] {
+        let mut bench = Bench::new();
+        let conn = bench.accept(1);
+        let announced = Address { host: addr(to).ip().to_string(), port };
+        bench.receive(conn, &handshake("rs", Some(1), Some(announced)));
+        assert_eq!(bench.dials().len(), usize::from(probed), "{to} {port}");
+    }
+}
+
+#[test]
+fn four_probes_at_most_are_under_way_and_each_ends_with_its_connection() {
+    let mut bench = Bench::new();
+    let conns: Vec<_> = (1..=6)
+        .map(|number| {
+            let conn = bench.accept(number);
+            let address = Some(addr(number).into());
+            bench.receive(conn, &handshake(&format!("n{number}"), Some(1), address));
+            conn
+        })
+        .collect();
+    let probes = bench.dials();
+    assert_eq!(probes.len(), 4);
+    bench.input(Input::Closed { conn: conns[0], error: None });
+    assert_eq!(bench.closed(), [(probes[0].0, CloseMode::Abort)]);
+    bench.input(Input::Connected { conn: probes[1].0 });
+    assert_eq!(bench.closed(), [(probes[1].0, CloseMode::Abort)]);
+    assert_eq!(bench.said(probes[1].0), [""; 0], "nothing is said on a probe");
+    let conn = bench.accept(9);
+    bench.receive(conn, &handshake("n9", Some(1), None));
+    let reached: Vec<_> =
+        told(&mut bench, conn).into_iter().filter_map(|entry| entry.address).collect();
+    assert_eq!(reached, [addr(2).into()]);
 }

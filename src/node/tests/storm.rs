@@ -1,0 +1,194 @@
+//! py2p nodes that pass broadcasts to and fro, and equal messages that are not echoes.
+
+use super::bench::{Bench, frame, frame_at, id, numbered};
+use super::net::{Net, config};
+use crate::error::{Refusal, SendError};
+use crate::node::Config;
+use crate::wire::{Origin, PathfindingMessage};
+
+/// Returns a message as a py2p neighbor does: as a waterfall, stamped anew.
+fn restamped(message: &PathfindingMessage, secs: u64) -> Vec<u8> {
+    let sender = std::str::from_utf8(message.sender()).unwrap();
+    let payload: Vec<_> = message.payload().collect();
+    frame_at(secs, "waterfall", sender, &payload)
+}
+
+#[test]
+fn t22_what_two_storming_neighbors_repeat_is_delivered_once_and_passed_on_once_to_each() {
+    let mut bench = Bench::new();
+    let storming = [bench.neighbor(1, "py1", None), bench.neighbor(2, "py2", None)];
+    let calm = bench.neighbor(3, "rs", Some(3));
+    let first = frame("broadcast", "far", &["broadcast", "storm"]);
+    let limits = crate::wire::DecodeLimits::PROTOCOL;
+    let message =
+        PathfindingMessage::decode(&first, crate::wire::Compressions::NONE, limits).unwrap();
+    for second in 0..=300 {
+        for conn in storming {
+            for _ in 0..10 {
+                bench.receive(conn, &restamped(&message, second));
+            }
+        }
+        bench.wait(1_000);
+    }
+    assert_eq!(bench.texts(), ["storm"]);
+    assert_eq!(bench.said(storming[0]), [""; 0], "it came from there");
+    assert_eq!(bench.said(storming[1]), ["waterfall broadcast storm"]);
+    assert_eq!(bench.said(calm), ["waterfall broadcast storm"]);
+    let stats = bench.node.stats();
+    assert_eq!(stats.dropped.total(), 301 * 20 - 1);
+    assert_eq!(stats.received, stats.delivered + stats.dropped.total());
+}
+
+#[test]
+fn t22_two_py2p_nodes_between_two_of_this_crate_bring_each_user_a_broadcast_once() {
+    // 0 and 3 are of this crate; both know both py2p nodes, which know each other.
+    let mut ends =
+        ["rs1", "rs2"].map(|name| Bench::with(Config { id: Some(id(name)), ..config() }));
+    let conns =
+        ends.each_mut().map(|bench| ["py1", "py2"].map(|name| bench.neighbor(1, name, None)));
+    ends[0].call(|node, now| node.broadcast(now, &["once"])).unwrap();
+    let mut held: Vec<PathfindingMessage> = conns[0].map(|conn| ends[0].sent(conn)).concat();
+    assert_eq!(held.len(), 2);
+    let message = held.remove(0);
+    let mut got = 0;
+    for second in 0..60 {
+        for (bench, conns) in ends.iter_mut().zip(conns) {
+            for conn in conns {
+                bench.receive(conn, &restamped(&message, second));
+            }
+            got += bench.texts().len();
+            bench.wait(1_000);
+        }
+    }
+    assert_eq!(got, 1, "and the sender never");
+    let relayed = ends.map(|bench| bench.node.stats().relayed);
+    assert_eq!(relayed, [0, 1]);
+}
+
+#[test]
+fn equal_broadcasts_straight_from_a_py2p_node_in_different_seconds_are_all_delivered() {
+    let mut line = Net::line(3);
+    let mut bench = Bench::new();
+    let (py, next) = (bench.neighbor(1, "py", None), bench.neighbor(2, "next", Some(2)));
+    for second in 0..30 {
+        bench.receive(py, &frame_at(second, "broadcast", "py", &["broadcast", "tick"]));
+        // Two nodes of this crate further on.
+        let relayed = bench.sent(next);
+        assert_eq!(relayed.len(), 1, "second {second}");
+        let origin = Origin::decode(relayed[0].stated_id());
+        assert_eq!(origin, Some(Origin { incarnation: 0, sequence: 0 }));
+        let data = relayed[0].encode().unwrap();
+        let conn = line.conn(0, 1);
+        for _ in 0..2 {
+            let input = crate::node::Input::Received { conn, data: &data };
+            line.call(0, |node, now| node.handle_input(now, input));
+        }
+        bench.wait(1_000);
+        line.run_for(1_000);
+    }
+    assert_eq!(bench.texts().len(), 30);
+    assert_eq!(line.take_texts(0).len(), 30);
+    // Node 1 is the neighbor that told node 0; the others are behind it.
+    assert_eq!(line.nodes[0].stats().dropped.duplicate, 30);
+}
+
+#[test]
+fn a_number_that_a_py2p_node_states_is_not_believed() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    for sequence in 0..5 {
+        bench.receive(py, &numbered("waterfall", "far", sequence, "again"));
+    }
+    assert_eq!(bench.texts(), ["again"]);
+    let rs = bench.neighbor(2, "rs", Some(2));
+    for sequence in 1..6 {
+        bench.receive(rs, &numbered("broadcast", "rs", sequence, "again"));
+        bench.receive(rs, &numbered("broadcast", "rs", sequence, "again"));
+    }
+    assert_eq!(bench.texts().len(), 5);
+}
+
+#[test]
+fn hearsay_and_then_the_numbered_original_are_one_message() {
+    let mut bench = Bench::new();
+    let (py, rs) = (bench.neighbor(1, "py", None), bench.neighbor(2, "rs", Some(2)));
+    bench.receive(py, &frame("waterfall", "rs", &["broadcast", "x"]));
+    bench.receive(rs, &numbered("broadcast", "rs", 1, "x"));
+    assert_eq!(bench.texts(), ["x"]);
+    bench.receive(rs, &numbered("broadcast", "rs", 2, "x"));
+    assert_eq!(bench.texts(), ["x"], "the second original is another");
+    assert_eq!(bench.node.stats().dropped.echo, 1);
+}
+
+#[test]
+fn t21_thirty_equal_sends_to_a_py2p_node_are_thirty_messages_on_the_wire() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    for _ in 0..30 {
+        let report = bench.call(|node, now| node.broadcast(now, &["equal"])).unwrap();
+        assert_eq!((report.queued(), report.refused().len()), (1, 0));
+    }
+    let mut ids: Vec<_> = bench.sent(py).iter().map(PathfindingMessage::id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 30);
+    let refused = bench.call(|node, now| node.broadcast(now, &["equal"]));
+    assert_eq!(refused, Err(SendError::DuplicateInFlight));
+
+    let rs = bench.neighbor(2, "rs", Some(2));
+    let report = bench.call(|node, now| node.broadcast(now, &["equal"])).unwrap();
+    assert_eq!(report.queued(), 1);
+    assert_eq!(report.refused(), [("py".parse().unwrap(), Refusal::DuplicateInFlight)]);
+    assert_eq!((bench.said(rs).len(), bench.said(py).len()), (1, 0));
+    bench.wait(1_000);
+    let report = bench.call(|node, now| node.broadcast(now, &["equal"])).unwrap();
+    assert_eq!(report.queued(), 2, "a second later there is room for one more");
+}
+
+#[test]
+fn own_messages_that_come_back_are_dropped_under_any_payload() {
+    let mut bench = Bench::new();
+    let conn = bench.neighbor(1, "rs", Some(2));
+    bench.neighbor(2, "other", Some(3));
+    let own = bench.node.id().to_string();
+    for (count, payload) in [["broadcast", "x"], ["chat", "never sent"]].into_iter().enumerate() {
+        for main in ["broadcast", "waterfall"] {
+            bench.receive(conn, &frame(main, &own, &payload));
+        }
+        assert_eq!(bench.node.stats().dropped.own, 2 * (1 + u64::try_from(count).unwrap()));
+    }
+    assert_eq!((bench.texts().len(), bench.node.stats().relayed), (0, 0));
+}
+
+#[test]
+fn without_memory_messages_are_counted_as_overload() {
+    let mut bench = Bench::with(Config { max_seen_len: 64 << 10, ..config() });
+    let conn = bench.neighbor(1, "rs", Some(2));
+    for sequence in 0..2_000 {
+        bench.receive(conn, &numbered("broadcast", "rs", sequence, &sequence.to_string()));
+    }
+    let room = (64 << 10) / 40;
+    assert_eq!(bench.texts().len(), room);
+    assert_eq!(bench.node.stats().dropped.overload, 2_000 - u64::try_from(room).unwrap());
+}
+
+#[test]
+fn what_a_py2p_node_repeats_of_its_own_is_an_echo_too() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    bench.receive(py, &frame("broadcast", "py", &["broadcast", "x"]));
+    for second in 1..20 {
+        bench.receive(py, &frame_at(second, "waterfall", "py", &["broadcast", "x"]));
+        bench.receive(py, &frame_at(second, "broadcast", "far", &["broadcast", "y"]));
+    }
+    assert_eq!(bench.texts(), ["x", "y"]);
+}
+
+#[test]
+fn a_broadcast_is_not_passed_on_to_the_neighbor_that_made_it() {
+    let mut bench = Bench::new();
+    let maker = bench.neighbor(1, "maker", Some(1));
+    let between = bench.neighbor(2, "between", Some(2));
+    bench.receive(between, &numbered("waterfall", "maker", 1, "x"));
+    assert_eq!((bench.said(maker).len(), bench.texts().len()), (0, 1));
+}
