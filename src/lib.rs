@@ -29,6 +29,7 @@ mod error;
 mod event;
 mod message;
 pub mod node;
+pub mod sim;
 mod socket;
 mod status;
 pub mod time;
