@@ -80,12 +80,10 @@ impl<A: App> World<A> {
             let Some(pipe) = link.pipes.get_mut(side) else { continue };
             pipe.is_blocked = blocked;
             if !blocked {
-                let latency = pipe.options.latency.draw(&mut self.rng);
-                pipe.last_arrival = pipe.last_arrival.max(self.now + latency);
-                let at = pipe.last_arrival;
+                // Before anything that is still on its way: the order on a stream is kept.
                 let held: Vec<Segment> = pipe.held.drain(..).collect();
                 for segment in held {
-                    self.agenda.push(at, Step::Arrive { link: id, side, segment });
+                    self.agenda.push(self.now, Step::Arrive { link: id, side, segment });
                 }
             }
         }

@@ -34,11 +34,13 @@ mod link;
 mod machine;
 mod network;
 mod options;
+mod swarm;
 mod topology;
 mod trace;
 mod world;
 
 pub use app::{App, Context, Recorder};
 pub use options::{Latency, LinkOptions};
+pub use swarm::{Faults, Swarm, SwarmReport};
 pub use topology::Topology;
 pub use world::{NodeIndex, World};

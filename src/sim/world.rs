@@ -37,6 +37,8 @@ pub struct World<A = Recorder> {
     pub(super) last_link: LinkId,
     pub(super) agenda: Agenda,
     pub(super) link_options: LinkOptions,
+    /// Who is to dial whom.
+    wanted: BTreeSet<(NodeIndex, NodeIndex)>,
     /// From whom to whom nothing gets through.
     pub(super) walls: BTreeSet<(NodeIndex, NodeIndex)>,
     pub(super) ledger: Ledger,
@@ -75,6 +77,7 @@ impl<A: App> World<A> {
             last_link: 0,
             agenda: Agenda::default(),
             link_options: LinkOptions::default(),
+            wanted: BTreeSet::new(),
             walls: BTreeSet::new(),
             ledger: Ledger::default(),
             trace: Trace::new(),
@@ -106,7 +109,23 @@ impl<A: App> World<A> {
 
     /// Makes `from` dial `to`, now and whenever the connection is lost.
     pub fn connect(&mut self, from: NodeIndex, to: NodeIndex) {
+        self.wanted.insert((from, to));
         self.call(from, |node, now| node.add_seed(now, addr_of(to)));
+    }
+
+    /// Makes nodes that were started again dial those that they were to dial before.
+    pub fn link_again(&mut self) {
+        for (from, to) in self.wanted.clone() {
+            self.connect(from, to);
+        }
+    }
+
+    /// Sends packets from a node to another.
+    pub fn whisper<P: AsRef<[u8]>>(&mut self, from: NodeIndex, to: &NodeId, packets: &[P]) {
+        let Some(id) = self.id(from) else { return };
+        if self.call(from, |node, now| node.whisper(now, to, packets).is_ok()) == Some(true) {
+            self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
+        }
     }
 
     /// Sends packets from a node to everybody.

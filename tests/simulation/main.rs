@@ -2,6 +2,7 @@
 
 mod faults;
 mod shapes;
+mod swarm;
 
 use std::time::Duration;
 
