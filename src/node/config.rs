@@ -72,8 +72,9 @@ pub struct Config {
     pub linger_timeout: Duration,
     /// How long a node may take to be located, dialled and met. Default 10 s.
     pub locate_timeout: Duration,
-    /// The most locates and whispers to distant nodes under way at once, and the most of others'
-    /// that the node remembers the way back for. Default 1,024, at least 1.
+    /// The most locates and whispers to distant nodes under way at once, and the most questions,
+    /// others' included, that the node remembers, each for twice `locate_timeout`. Default 1,024,
+    /// at least 1.
     pub max_requests: usize,
     /// The bytes that each of the node's two memories of messages may take: of those seen, at
     /// about 40 a message, and of the contents that py2p nodes may repeat, at about 56. Default

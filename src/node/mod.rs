@@ -239,6 +239,7 @@ impl Node {
                 Timer::Linger(conn) => self.on_linger_timer(now, conn),
                 Timer::Seed(addr) => self.dial_seed(now, addr),
                 Timer::Request(request_id) => self.on_request_timeout(request_id),
+                Timer::Forget(request_id) => self.forget_request(&request_id),
             }
         }
     }

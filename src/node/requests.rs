@@ -30,8 +30,9 @@ const MAX_PEERS_LISTS: u32 = 1;
 pub(super) struct Requests {
     /// This node's own, by the name that it gave them.
     own: BTreeMap<RequestId, Own>,
-    /// Others', with the neighbor that the answer goes back to.
-    passed_on: BTreeMap<RequestId, ConnId>,
+    /// Every question met lately, so that each is dealt with once however often the mesh repeats
+    /// it; and the neighbor that the answer goes back to, while there is none.
+    met: BTreeMap<RequestId, Option<ConnId>>,
 }
 
 /// Something that this node's user wants of a distant node.
@@ -134,6 +135,7 @@ impl Node {
             return Err(SendError::TooManyRequests);
         }
         let request_id = RequestId::new(self.rng.random());
+        self.meet_request(now, request_id, None);
         self.requests.own.insert(request_id, Own { wanted, errand, failure: None });
         self.timers.set(Timer::Request(request_id), now + self.config.locate_timeout);
         match self.table.conn(&wanted).and_then(|conn| self.known_address(conn)) {
@@ -181,9 +183,13 @@ impl Node {
                     self.stats.ignored += 1;
                 }
             }
+            Wanted::Node(_) if self.requests.met.contains_key(&request.request_id) => {
+                self.stats.ignored += 1;
+            }
             Wanted::Node(wanted) => match self.address_of(&wanted) {
                 Some(address) => {
                     let request_id = request.request_id;
+                    self.meet_request(now, request_id, None);
                     let response = Response { request_id, id: wanted, address: Some(address) };
                     self.respond(now, conn, &response);
                 }
@@ -226,18 +232,30 @@ impl Node {
                     .peer_mut()
                     .is_some_and(|peer| peer.budgets.requests.spend(now, MAX_PASSED_ON))
         });
-        let is_known = self.requests.passed_on.contains_key(&request_id)
-            || self.requests.own.contains_key(&request_id);
-        if !may || is_known || self.requests.passed_on.len() >= self.config.max_requests {
+        if !may || !self.meet_request(now, request_id, Some(from)) {
             return self.stats.ignored += 1;
         }
-        self.requests.passed_on.insert(request_id, from);
-        self.timers.set(Timer::Request(request_id), now + self.config.locate_timeout);
         for conn in self.extended_neighbors() {
             if conn != from {
                 self.tell(now, conn, message.clone());
             }
         }
+    }
+
+    /// Remembers a question for as long as copies of it may come. Returns whether there is memory
+    /// for it.
+    fn meet_request(&mut self, now: Instant, request_id: RequestId, back: Option<ConnId>) -> bool {
+        let has_room = self.requests.met.len() < self.config.max_requests;
+        if has_room {
+            self.requests.met.insert(request_id, back);
+            self.timers.set(Timer::Forget(request_id), now + self.config.locate_timeout * 2);
+        }
+        has_room
+    }
+
+    /// No more copies of a question will come.
+    pub(super) fn forget_request(&mut self, request_id: &RequestId) {
+        self.requests.met.remove(request_id);
     }
 
     fn extended_neighbors(&self) -> Vec<ConnId> {
@@ -253,8 +271,7 @@ impl Node {
             return self.stats.ignored += 1;
         };
         let Some(teller) = self.connections.get(&conn).map(|found| found.addr.ip()) else { return };
-        if let Some(back) = self.requests.passed_on.remove(&response.request_id) {
-            self.timers.stop(Timer::Request(response.request_id));
+        if let Some(back) = self.requests.met.get_mut(&response.request_id).and_then(Option::take) {
             return self.respond(now, back, &response);
         }
         let own = self.requests.own.get(&response.request_id);
@@ -303,9 +320,7 @@ impl Node {
 
     /// The time for a question is up.
     pub(super) fn on_request_timeout(&mut self, request_id: RequestId) {
-        if self.requests.passed_on.remove(&request_id).is_none() {
-            self.settle(&request_id, Err(LocateError::Timeout));
-        }
+        self.settle(&request_id, Err(LocateError::Timeout));
     }
 
     /// The node closes: nobody will answer any more.
@@ -313,8 +328,8 @@ impl Node {
         for request_id in self.requests.own.keys().copied().collect::<Vec<_>>() {
             self.settle(&request_id, Err(LocateError::Closed));
         }
-        for request_id in std::mem::take(&mut self.requests.passed_on).into_keys() {
-            self.timers.stop(Timer::Request(request_id));
+        for request_id in std::mem::take(&mut self.requests.met).into_keys() {
+            self.timers.stop(Timer::Forget(request_id));
         }
     }
 

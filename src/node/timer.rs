@@ -22,6 +22,8 @@ pub(super) enum Timer {
     Seed(SocketAddr),
     /// A question must have been answered by then.
     Request(RequestId),
+    /// No more copies of a question come after that.
+    Forget(RequestId),
 }
 
 #[derive(Debug, Default)]
