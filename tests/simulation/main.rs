@@ -1,6 +1,7 @@
 //! The mesh in the simulator.
 
 mod faults;
+mod locate;
 mod shapes;
 mod swarm;
 
