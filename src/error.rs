@@ -106,7 +106,7 @@ impl fmt::Display for CloseReason {
             }
             Self::SelfConnection => write!(f, "the address leads back to this node"),
             Self::Duplicate => write!(f, "there is another connection to the same peer"),
-            Self::HandshakeTimeout => write!(f, "the peer did not finish its handshake in time"),
+            Self::HandshakeTimeout => write!(f, "connecting or the handshake took too long"),
             Self::Stalled { unsent_len } => {
                 write!(f, "the peer stopped reading, {unsent_len} bytes were not sent")
             }
@@ -396,7 +396,7 @@ impl Error for LocateError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhisperError {
-    /// The message was not even made.
+    /// The message was not made, or the neighbor's queue had no room for it.
     Send(SendError),
     /// The node is no neighbor, and was not located.
     NotFound(LocateError),

@@ -12,6 +12,8 @@
 //! # Ok::<(), rs2p::BindError>(())
 //! ```
 //!
+//! Readers who know py2p find its symbols again in [`py2p`].
+//!
 //! # The rooms
 //!
 //! The mesh itself is a state machine without sockets, threads or clocks, in [`node`]; it speaks
@@ -29,6 +31,7 @@ mod error;
 mod event;
 mod message;
 pub mod node;
+pub mod py2p;
 pub mod sim;
 mod socket;
 mod status;

@@ -385,8 +385,8 @@ impl Inner {
         self.started.handle.tell(Daemon::close);
         let ended = self.started.ended.recv_timeout(timeout);
         match (ended, self.started.ending.get()) {
-            (Err(RecvTimeoutError::Timeout), _) | (_, None) => CloseReport::late(),
-            (_, Some(ending)) => CloseReport::new(ending.unsent.clone()),
+            (Err(RecvTimeoutError::Timeout), _) | (_, None) => CloseReport::new(false, Vec::new()),
+            (_, Some(ending)) => CloseReport::new(ending.failure.is_none(), ending.unsent.clone()),
         }
     }
 }

@@ -70,23 +70,20 @@ impl fmt::Display for Status {
 /// What [`MeshSocket::close`](crate::MeshSocket::close) achieved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReport {
-    in_time: bool,
+    /// The loop ended in time, and by this call or an earlier one.
+    is_orderly: bool,
     unsent: Vec<(NodeId, usize)>,
 }
 
 impl CloseReport {
-    pub(crate) fn new(unsent: Vec<(NodeId, usize)>) -> Self {
-        Self { in_time: true, unsent }
-    }
-
-    pub(crate) fn late() -> Self {
-        Self { in_time: false, unsent: Vec::new() }
+    pub(crate) fn new(is_orderly: bool, unsent: Vec<(NodeId, usize)>) -> Self {
+        Self { is_orderly, unsent }
     }
 
     /// Whether everything that was sent before was taken by the neighbors' operating systems, and
     /// every connection ended in good order. What their applications make of it is not known.
     pub fn is_clean(&self) -> bool {
-        self.in_time && self.unsent.is_empty()
+        self.is_orderly && self.unsent.is_empty()
     }
 
     /// The neighbors that did not take everything, and how many bytes were left.

@@ -26,6 +26,7 @@ impl Daemon {
             Ok(conn) | Err(DialError::AlreadyDialing(conn)) => {
                 self.waiting.add_dialer(conn, dialer);
             }
+            Err(DialError::Closed) => answer(&dialer, Err(ConnectError::SocketClosed)),
             Err(error) => answer(&dialer, Err(ConnectError::Dial(error))),
         }
     }
@@ -35,6 +36,7 @@ impl Daemon {
         let now = self.clock.now();
         match self.node.locate(now, id) {
             Ok(request_id) => self.waiting.add_locator(request_id, locator),
+            Err(SendError::Closed) => answer(&locator, Err(LocateError::Closed)),
             Err(error) => answer(&locator, Err(LocateError::Send(error))),
         }
     }
@@ -68,23 +70,30 @@ impl Daemon {
         self.waiting.add_sender(WaitingSend { packets, deadline, sender });
     }
 
-    /// Sends the messages that have waited for room long enough.
+    /// Sends the messages that have waited for room long enough, until all that are left have
+    /// none: the poller does not tell of room in a queue that its socket took whole.
     pub(super) fn send_waiting(&mut self) {
-        if !self.waiting.has_senders() {
-            return;
+        while self.waiting.has_senders() && self.send_those_with_room() {
+            self.write_all();
         }
+    }
+
+    /// Returns whether there was one.
+    fn send_those_with_room(&mut self) -> bool {
         let now = self.clock.now();
+        let mut sent = false;
         for send in self.waiting.take_senders() {
             let len = send.packets.iter().map(|packet| packet.len() + 4).sum();
             if send.deadline <= now || self.node.has_room(len) {
                 let outcome = self.node.broadcast(now, &send.packets);
                 answer(&send.sender, outcome);
                 self.carry_out();
+                sent = true;
             } else {
                 self.waiting.add_sender(send);
             }
         }
-        self.write_all();
+        sent
     }
 
     /// Takes no new connections, ends those there are in good order, and then ends the loop.
@@ -96,6 +105,7 @@ impl Daemon {
         for send in self.waiting.take_senders() {
             answer(&send.sender, Err(SendError::Closed));
         }
+        self.waiting.dismiss_dialers();
         self.node.close(now);
     }
 }

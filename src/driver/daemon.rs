@@ -105,7 +105,7 @@ impl Daemon {
         }
     }
 
-    pub(super) fn run(mut self) -> Ending {
+    pub(super) fn run(&mut self) -> Ending {
         let mut events = Events::with_capacity(MAX_EVENTS);
         let mut failure = None;
         while failure.is_none() && !self.node.is_closed() {
@@ -200,9 +200,10 @@ impl Daemon {
     }
 }
 
-/// However the loop ends, nobody waits for neighbors any more.
+/// However the loop ends, nobody waits for neighbors or for a command any more.
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.peers.close();
+        self.alarm.end(&self.commands);
     }
 }

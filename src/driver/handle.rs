@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use mio::Waker;
 
 use super::Daemon;
@@ -18,6 +18,9 @@ pub(super) type Command = Box<dyn FnOnce(&mut Daemon) + Send>;
 #[derive(Clone)]
 pub(crate) struct Handle {
     commands: Sender<Command>,
+    /// The loop's end of the queue. A queue with a bound keeps what is in it as long as it has
+    /// either end, so that what the loop did not take has to be taken out.
+    queued: Receiver<Command>,
     alarm: Arc<Alarm>,
 }
 
@@ -26,11 +29,13 @@ pub(crate) struct Handle {
 pub(super) struct Alarm {
     waker: Waker,
     ringing: AtomicBool,
+    /// The loop takes no more commands.
+    over: AtomicBool,
 }
 
 impl Alarm {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { waker, ringing: AtomicBool::new(false) }
+        Self { waker, ringing: AtomicBool::new(false), over: AtomicBool::new(false) }
     }
 
     fn ring(&self) {
@@ -46,11 +51,22 @@ impl Alarm {
         // A read-modify-write, so that the commands of whoever rang before are seen after it.
         self.ringing.swap(false, Ordering::AcqRel);
     }
+
+    /// Called by the loop when it has ended: lets go of the commands that it will not do, and with
+    /// them of whoever waits for one. Those that come later are let go by whoever sends them.
+    pub(super) fn end(&self, queued: &Receiver<Command>) {
+        self.over.store(true, Ordering::SeqCst);
+        discard_all(queued);
+    }
 }
 
 impl Handle {
-    pub(super) fn new(commands: Sender<Command>, alarm: Arc<Alarm>) -> Self {
-        Self { commands, alarm }
+    pub(super) fn new(
+        commands: Sender<Command>,
+        queued: Receiver<Command>,
+        alarm: Arc<Alarm>,
+    ) -> Self {
+        Self { commands, queued, alarm }
     }
 
     /// Runs `work` on the loop. Returns whether the loop may still do it: one that has ended does
@@ -58,6 +74,11 @@ impl Handle {
     pub(crate) fn tell(&self, work: impl FnOnce(&mut Daemon) + Send + 'static) -> bool {
         let taken = self.commands.send(Box::new(work)).is_ok();
         self.alarm.ring();
+        // Either the loop, having said that it is over, finds the command, or this finds it said.
+        if self.alarm.over.load(Ordering::SeqCst) {
+            discard_all(&self.queued);
+            return false;
+        }
         taken
     }
 
@@ -90,6 +111,10 @@ impl Handle {
     }
 }
 
+fn discard_all(queued: &Receiver<Command>) {
+    while queued.try_recv().is_ok() {}
+}
+
 /// Packets that can go to the loop's thread.
 pub(crate) fn owned<P: AsRef<[u8]>>(packets: &[P]) -> Vec<Vec<u8>> {
     packets.iter().map(|packet| packet.as_ref().to_vec()).collect()
@@ -98,5 +123,118 @@ pub(crate) fn owned<P: AsRef<[u8]>>(packets: &[P]) -> Vec<Vec<u8>> {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("commands", &self.commands.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::driver::{InboxLimits, Started, bind};
+    use crate::node::Config;
+    use crate::wire::Protocol;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// A loop without timers: it sleeps until it is woken.
+    fn start() -> Started {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let config = Config::new(Protocol::new("mesh", "Plaintext"));
+        bind(&[addr], config, InboxLimits { count: 1, len: 1 }, [7; 32]).unwrap()
+    }
+
+    #[test]
+    fn a_command_sent_while_the_loop_goes_to_sleep_is_not_missed() {
+        const ASKS: u64 = 5_000;
+        let started = start();
+        // One thread alone meets the loop on its way to sleep each time; more of them meet it
+        // while another rings, too.
+        for count in [1, 2, 8] {
+            let (done, results) = unbounded();
+            for _ in 0..count {
+                let (handle, done) = (started.handle.clone(), done.clone());
+                thread::spawn(move || {
+                    let answers = (0..ASKS / count).filter_map(|n| handle.ask(move |_| n)).count();
+                    done.send(answers)
+                });
+            }
+            for _ in 0..count {
+                let answers = results.recv_timeout(PATIENCE).expect("the loop sleeps on");
+                assert_eq!(u64::try_from(answers), Ok(ASKS / count));
+            }
+        }
+        started.handle.tell(Daemon::close);
+    }
+
+    #[test]
+    fn the_last_of_many_commands_sent_at_once_is_not_missed() {
+        let started = start();
+        let (done, results) = unbounded();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (handle, done) = (started.handle.clone(), done.clone());
+                let (go, starts) = unbounded();
+                thread::spawn(move || {
+                    for () in starts {
+                        let done = done.clone();
+                        handle.tell(move |_| done.send(()).unwrap_or_default());
+                    }
+                });
+                go
+            })
+            .collect();
+        for round in 0..3_000 {
+            for go in &threads {
+                go.send(()).unwrap();
+            }
+            for _ in &threads {
+                let result = results.recv_timeout(PATIENCE);
+                assert!(result.is_ok(), "the loop sleeps on in round {round}");
+            }
+        }
+        started.handle.tell(Daemon::close);
+    }
+
+    #[test]
+    fn more_threads_than_the_queue_has_places_are_all_served_in_turn() {
+        const PER_THREAD: usize = 500;
+        let started = start();
+        let (sender, results) = unbounded();
+        for thread in 0..8 {
+            let (handle, sender) = (started.handle.clone(), sender.clone());
+            thread::spawn(move || {
+                for number in 0..PER_THREAD {
+                    let sender = sender.clone();
+                    handle.tell(move |_| sender.send((thread, number)).unwrap_or_default());
+                }
+            });
+        }
+        drop(sender);
+        let mut next = [0; 8];
+        while let Ok((thread, number)) = results.recv_timeout(PATIENCE) {
+            assert_eq!(number, next[thread], "the order of each thread is kept");
+            next[thread] += 1;
+        }
+        assert_eq!(next, [PER_THREAD; 8]);
+        started.handle.tell(Daemon::close);
+    }
+
+    #[test]
+    fn who_asks_a_loop_that_ends_is_told_so_and_does_not_wait() {
+        for _ in 0..50 {
+            let started = start();
+            let handle = started.handle.clone();
+            let (done, result) = unbounded();
+            thread::spawn(move || {
+                while handle.ask(|_| ()).is_some() {}
+                done.send(handle.tell(|_| ()))
+            });
+            started.handle.tell(Daemon::close);
+            assert_eq!(result.recv_timeout(PATIENCE), Ok(false));
+        }
     }
 }

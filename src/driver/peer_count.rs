@@ -42,3 +42,50 @@ impl PeerCount {
         self.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn whoever_waits_is_woken_by_the_last_neighbor_it_waits_for() {
+        let peers = Arc::new(PeerCount::default());
+        let waiting: Vec<_> = (1..=8)
+            .map(|wanted| {
+                let peers = Arc::clone(&peers);
+                thread::spawn(move || peers.wait_for(wanted, PATIENCE) >= wanted)
+            })
+            .collect();
+        for count in 1..=8 {
+            peers.set(count);
+        }
+        assert!(waiting.into_iter().all(|thread| thread.join().unwrap()));
+    }
+
+    #[test]
+    fn enough_neighbors_are_not_waited_for_and_too_few_are_told_when_the_time_is_up() {
+        let peers = PeerCount::default();
+        assert_eq!(peers.wait_for(0, PATIENCE), 0);
+        peers.set(2);
+        assert_eq!(peers.wait_for(1, PATIENCE), 2);
+        assert_eq!(peers.wait_for(3, Duration::ZERO), 2);
+        assert_eq!(peers.wait_for(2, Duration::MAX), 2);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_loop_that_has_ended() {
+        let peers = Arc::new(PeerCount::default());
+        peers.set(1);
+        let waiting = {
+            let peers = Arc::clone(&peers);
+            thread::spawn(move || peers.wait_for(2, Duration::MAX))
+        };
+        peers.close();
+        assert_eq!(waiting.join().unwrap(), 0);
+        assert_eq!(peers.wait_for(1, Duration::MAX), 0);
+    }
+}

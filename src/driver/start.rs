@@ -65,12 +65,12 @@ pub(crate) fn bind(
     let (inbox_sender, inbox) = Inbox::new(inbox_limits);
     let (event_sender, events) = EventQueue::new();
     let peers = Arc::new(PeerCount::default());
-    let daemon = Daemon::new(Parts {
+    let mut daemon = Daemon::new(Parts {
         node,
         clock,
         poll,
         listener: Listener::new(socket),
-        commands,
+        commands: commands.clone(),
         alarm: Arc::clone(&alarm),
         inbox: inbox_sender,
         events: event_sender,
@@ -82,11 +82,13 @@ pub(crate) fn bind(
     thread::Builder::new()
         .name(format!("rs2p-{}", id.short()))
         .spawn(move || {
+            // Before whoever waits for the loop is let go: they may ask what it left.
             left.get_or_init(|| daemon.run());
+            drop(daemon);
             drop(running);
         })
         .map_err(BindError::Io)?;
-    let handle = Handle::new(command_sender, alarm);
+    let handle = Handle::new(command_sender, commands, alarm);
     Ok(Started {
         handle,
         inbox,

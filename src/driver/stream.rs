@@ -151,3 +151,168 @@ impl Stream {
         Found::Over(self.error.take())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net;
+    use std::time::Duration;
+
+    use mio::{Events, Interest, Poll, Token};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// A stream with its poller, and what is at the other end.
+    struct Link {
+        stream: Stream,
+        peer: net::TcpStream,
+        poll: Poll,
+        buffer: [u8; 64],
+    }
+
+    impl Link {
+        fn new() -> Self {
+            let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            peer.set_read_timeout(Some(PATIENCE)).unwrap();
+            let (socket, _) = listener.accept().unwrap();
+            socket.set_nonblocking(true).unwrap();
+            Self::with(Stream::accepted(TcpStream::from_std(socket)), peer)
+        }
+
+        fn with(mut stream: Stream, peer: net::TcpStream) -> Self {
+            let poll = Poll::new().unwrap();
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(stream.socket_mut(), Token(0), interest).unwrap();
+            Self { stream, peer, poll, buffer: [0; 64] }
+        }
+
+        fn wait(&mut self) {
+            let mut events = Events::with_capacity(4);
+            self.poll.poll(&mut events, Some(PATIENCE)).unwrap();
+            assert!(!events.is_empty(), "nothing happened to the socket in time");
+        }
+
+        /// The next thing that there is to read, as text.
+        fn read(&mut self) -> Result<String, Found> {
+            loop {
+                match self.stream.read(&mut self.buffer) {
+                    Found::Data(len) => {
+                        return Ok(String::from_utf8(self.buffer[..len].to_vec()).unwrap());
+                    }
+                    Found::Nothing => self.wait(),
+                    found => return Err(found),
+                }
+            }
+        }
+
+        /// All that the peer reads up to the end.
+        fn peer_reads(&mut self) -> String {
+            let mut text = String::new();
+            self.peer.read_to_string(&mut text).unwrap();
+            text
+        }
+    }
+
+    fn bytes(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[test]
+    fn the_sending_side_ends_behind_the_last_byte_that_was_queued() {
+        let mut link = Link::new();
+        link.stream.push(bytes("one "));
+        link.stream.push(bytes("two"));
+        link.stream.finish();
+        assert_eq!(link.stream.write(), (7, Found::Nothing));
+        assert_eq!(link.peer_reads(), "one two");
+        link.stream.push(bytes("too late"));
+        assert_eq!(link.stream.write(), (0, Found::Nothing));
+    }
+
+    #[test]
+    fn bytes_that_arrive_behind_our_own_end_are_read_and_the_peers_end_is_the_last() {
+        let mut link = Link::new();
+        link.stream.finish();
+        assert_eq!(link.stream.write(), (0, Found::Nothing));
+        assert_eq!(link.peer_reads(), "");
+        link.peer.write_all(b"still here").unwrap();
+        assert_eq!(link.read(), Ok("still here".into()));
+        link.peer.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(link.read(), Err(Found::Over(None)));
+    }
+
+    #[test]
+    fn a_peer_that_has_ended_its_side_gets_what_is_queued_and_then_the_end() {
+        let mut link = Link::new();
+        link.peer.write_all(b"last words").unwrap();
+        link.peer.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(link.read(), Ok("last words".into()));
+        assert_eq!(link.read(), Err(Found::End));
+        assert_eq!(link.stream.read(&mut [0; 9]), Found::Nothing, "the end is found once");
+        link.stream.push(bytes("for you"));
+        assert_eq!(link.stream.write(), (7, Found::Nothing));
+        link.stream.finish();
+        assert_eq!(link.stream.write(), (0, Found::Over(None)));
+        assert_eq!(link.peer_reads(), "for you");
+    }
+
+    #[test]
+    fn what_a_peer_sent_before_it_reset_the_connection_is_read_though_writing_fails() {
+        let mut link = Link::new();
+        link.stream.push(bytes("never read"));
+        assert_eq!(link.stream.write(), (10, Found::Nothing));
+        assert_eq!(link.peer.peek(&mut [0; 10]).unwrap(), 10);
+        link.peer.write_all(b"last words").unwrap();
+        // Closing a socket with something unread in it resets the connection.
+        let Link { mut stream, peer, poll, mut buffer } = link;
+        drop(peer);
+        while stream.error.is_none() {
+            stream.push(bytes("x"));
+            assert_eq!(stream.write().1, Found::Nothing, "writing alone ends no connection");
+        }
+        stream.push(bytes("too late"));
+        assert_eq!(stream.write(), (0, Found::Nothing));
+        assert_eq!(stream.read(&mut buffer), Found::Data(10));
+        assert_eq!(&buffer[..10], b"last words");
+        assert!(matches!(stream.read(&mut buffer), Found::Over(Some(_))));
+        drop(poll);
+    }
+
+    #[test]
+    fn a_dialled_stream_writes_nothing_before_it_is_known_to_be_open() {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = Stream::dial(listener.local_addr().unwrap()).unwrap();
+        stream.push(bytes("hello"));
+        assert_eq!((stream.is_connecting(), stream.write()), (true, (0, Found::Nothing)));
+        let (peer, _) = listener.accept().unwrap();
+        let mut link = Link::with(stream, peer);
+        while !link.stream.check_connected().unwrap() {
+            link.wait();
+        }
+        assert_eq!(
+            (link.stream.is_connecting(), link.stream.write()),
+            (false, (5, Found::Nothing))
+        );
+        assert!(link.stream.socket_mut().nodelay().unwrap());
+    }
+
+    #[test]
+    fn a_dial_that_nobody_answers_is_an_error() {
+        let nobody = net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let stream = Stream::dial(nobody).unwrap();
+        let spare = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut link =
+            Link::with(stream, net::TcpStream::connect(spare.local_addr().unwrap()).unwrap());
+        let error = loop {
+            match link.stream.check_connected() {
+                Ok(is_open) => assert!(!is_open),
+                Err(error) => break error,
+            }
+            link.wait();
+        };
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+}

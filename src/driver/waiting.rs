@@ -67,6 +67,13 @@ impl Waiting {
         }
     }
 
+    /// The socket is closed: no dial leads anywhere any more.
+    pub(super) fn dismiss_dialers(&mut self) {
+        for dialer in std::mem::take(&mut self.dialers).into_values().flatten() {
+            answer(&dialer, Err(ConnectError::SocketClosed));
+        }
+    }
+
     pub(super) fn located(
         &mut self,
         request_id: &RequestId,
@@ -119,4 +126,85 @@ impl From<DialFailure> for ConnectError {
 /// Whoever asked may have stopped waiting; a queue of one place always has room for the answer.
 pub(super) fn answer<T>(asker: &Sender<T>, outcome: T) {
     drop(asker.try_send(outcome));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::{Receiver, TryRecvError, bounded};
+
+    fn conn(number: u64) -> ConnId {
+        ConnId::from_number(number)
+    }
+
+    fn id() -> NodeId {
+        "me".parse().unwrap()
+    }
+
+    /// The answer, and whether the other end can answer no more.
+    fn only_answer<T>(outcome: &Receiver<T>) -> Option<T> {
+        let answer = outcome.try_recv().ok();
+        assert_eq!(outcome.try_recv().err(), Some(TryRecvError::Disconnected), "asked once");
+        answer
+    }
+
+    #[test]
+    fn all_who_wait_for_one_dial_get_its_outcome_once_and_others_wait_on() {
+        let mut waiting = Waiting::default();
+        let [(first, one), (second, two), (other, three)] = [(); 3].map(|()| bounded(1));
+        waiting.add_dialer(conn(1), first);
+        waiting.add_dialer(conn(1), second);
+        waiting.add_dialer(conn(2), other);
+        waiting.dialed(conn(1), Err(DialFailure::Known(id())));
+        waiting.dialed(conn(1), Ok(id()));
+        for outcome in [one, two] {
+            let answer = only_answer(&outcome);
+            let known = DialError::AlreadyConnected(id());
+            assert!(matches!(answer, Some(Err(ConnectError::Dial(error))) if error == known));
+        }
+        assert!(matches!(three.try_recv(), Err(TryRecvError::Empty)));
+    }
+
+    #[test]
+    fn whoever_has_stopped_waiting_is_passed_over() {
+        let mut waiting = Waiting::default();
+        let (gone, outcome) = bounded(1);
+        waiting.add_dialer(conn(1), gone);
+        drop(outcome);
+        let (here, outcome) = bounded(1);
+        waiting.add_dialer(conn(1), here);
+        waiting.dialed(conn(1), Ok(id()));
+        assert!(matches!(only_answer(&outcome), Some(Ok(found)) if found == id()));
+    }
+
+    #[test]
+    fn each_question_gets_the_answer_with_its_name() {
+        let mut waiting = Waiting::default();
+        let [first, second] = [1, 2].map(RequestId::new);
+        let (locator, address) = bounded(1);
+        let (whisperer, whispered) = bounded(1);
+        waiting.add_locator(first, locator);
+        waiting.add_whisperer(second, whisperer);
+        waiting.whispered(&first, Ok(()));
+        waiting.located(&second, Err(LocateError::Closed));
+        assert!(address.is_empty() && whispered.is_empty());
+        waiting.located(&first, Err(LocateError::Timeout));
+        waiting.whispered(&second, Ok(()));
+        assert_eq!(only_answer(&address), Some(Err(LocateError::Timeout)));
+        assert_eq!(only_answer(&whispered), Some(Ok(())));
+    }
+
+    #[test]
+    fn the_loop_wakes_for_the_first_deadline_of_those_that_wait_for_room() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.next_deadline(), None);
+        for secs in [3, 1, 2] {
+            let (sender, _) = bounded(1);
+            let deadline = Instant::from_secs(secs);
+            waiting.add_sender(WaitingSend { packets: Vec::new(), deadline, sender });
+        }
+        assert_eq!(waiting.next_deadline(), Some(Instant::from_secs(1)));
+        assert_eq!(waiting.take_senders().len(), 3);
+        assert!(!waiting.has_senders());
+    }
 }

@@ -144,17 +144,19 @@ impl Node {
         Origin { incarnation: self.incarnation, sequence: self.last_sequence }
     }
 
-    /// Whether every neighbor's queue has room for a message whose packets have this length.
+    /// Whether every neighbor's queue has room for a message whose packets have this length, or
+    /// nothing in it. One that is too long for the node waits for nothing either.
     pub fn has_room(&self, len: usize) -> bool {
         /// What frame, header and sub-flag add at most.
         const OVERHEAD: usize = 256;
 
-        self.table.iter().all(|(_, conn)| {
-            self.connections.get(&conn).is_none_or(|connection| {
-                let needed = len.saturating_add(OVERHEAD);
-                connection.backlog_len.saturating_add(needed) <= self.config.max_backlog_len
+        let needed = len.saturating_add(OVERHEAD);
+        let max = self.config.max_backlog_len;
+        let fits = |len: usize| len == 0 || len.saturating_add(needed) <= max;
+        len > self.config.max_frame_len
+            || self.table.iter().all(|(_, conn)| {
+                self.connections.get(&conn).is_none_or(|connection| fits(connection.backlog_len))
             })
-        })
     }
 
     fn has_neighbor(&self, form: Form) -> bool {

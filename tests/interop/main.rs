@@ -14,8 +14,21 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 
+mod compressions;
+mod equals;
+mod hops;
+mod kills;
+mod locates;
 mod mesh;
+mod nodes;
+mod pace;
+mod peers_lists;
 mod py2p;
 mod py2p_alone;
+mod renegotiations;
+mod replies;
+mod sizes;
 mod speaker;
+mod storms;
+mod subnets;
 mod wire;

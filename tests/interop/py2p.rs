@@ -43,6 +43,8 @@ pub(crate) struct Message {
     pub(crate) number: u64,
     pub(crate) main_flag: String,
     pub(crate) sender: NodeId,
+    /// Its message id, as this node computes it, and its time: py2p's name for a message.
+    pub(crate) name: (String, u64),
     pub(crate) packets: Packets,
     /// Whether it came plain where the node expected compression.
     pub(crate) compression_fail: bool,
@@ -141,6 +143,23 @@ impl Py2p {
     /// Whispers to one neighbor.
     pub(crate) fn whisper(&mut self, to: NodeId, packets: &[&str]) {
         self.command(json!({"cmd": "whisper", "to": to.as_str(), "packets": packets}));
+    }
+
+    /// Whispers bytes that need not be text, as one packet.
+    pub(crate) fn whisper_bytes(&mut self, to: NodeId, packet: &[u8]) {
+        let packets = [hex(packet)];
+        self.command(json!({"cmd": "whisper", "to": to.as_str(), "packets_hex": packets}));
+    }
+
+    /// Writes bytes to one neighbor that need not be a message.
+    pub(crate) fn send_raw_bytes(&mut self, to: NodeId, bytes: &[u8]) {
+        self.command(json!({"cmd": "bytes", "to": to.as_str(), "hex": hex(bytes)}));
+    }
+
+    /// Has the process end at once, in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Replies to a message that this node received.
@@ -272,6 +291,7 @@ impl Message {
             number: event["n"].as_u64().unwrap(),
             main_flag: event["main"].as_str().unwrap_or_default().to_owned(),
             sender: id_of(&event["sender"]),
+            name: (event["id"].as_str().unwrap().to_owned(), event["time"].as_u64().unwrap()),
             packets: packets.iter().map(|packet| unhex(packet.as_str().unwrap())).collect(),
             compression_fail: event["compression_fail"] == true,
         }

@@ -9,8 +9,14 @@
 )]
 
 mod delivery;
+mod dialing;
+mod ending;
+mod idle;
 mod life;
+mod queueing;
+mod raw;
 
+use std::thread;
 use std::time::Duration;
 
 use rs2p::{Builder, Encryption, MeshSocket};
@@ -36,4 +42,21 @@ fn linked(count: usize, links: &[(usize, usize)]) -> Vec<MeshSocket> {
         assert_eq!(node.wait_for_peers(degree, PATIENCE), degree);
     }
     nodes
+}
+
+/// What `call` returns; fails if that takes longer than so long.
+fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, result) = crossbeam_channel::bounded(1);
+    thread::spawn(move || sender.send(call()));
+    result.recv_timeout(limit).expect("it takes too long")
+}
+
+/// Waits until something can be seen at a socket, which is looked at again and again.
+fn until(mesh: &MeshSocket, holds: impl Fn(&MeshSocket) -> bool) {
+    let mut looks = 0;
+    while !holds(mesh) {
+        looks += 1;
+        assert!(looks < PATIENCE.as_millis(), "it does not come to be");
+        assert!(mesh.wait_for_peers(usize::MAX, Duration::from_millis(1)) < usize::MAX);
+    }
 }

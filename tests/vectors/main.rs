@@ -11,4 +11,5 @@ mod id;
 mod message;
 mod parse;
 mod property;
+mod replay;
 mod transcript;

@@ -84,7 +84,7 @@ fn handshakes_and_peers_lists_are_read_and_written_to_the_byte() {
             "handshake" => {
                 let handshake = Handshake::decode(packets).unwrap();
                 assert_eq!(handshake.id.as_str(), text(case, "sender"));
-                assert_eq!(handshake.compressions, Compressions::from_iter(Compression::ALL));
+                assert_eq!(handshake.compressions, Compressions::from_iter(Compression::all()));
                 assert_eq!(handshake.encode(), payload);
                 seen[0] += 1;
             }

@@ -116,7 +116,7 @@ proptest! {
         max_len in 0..64_usize,
     ) {
         let data = [start, &rest[..]].concat();
-        for method in Compression::ALL {
+        for method in Compression::all() {
             if let Ok(plain) = method.decompress(&data, max_len) {
                 prop_assert!(plain.len() <= max_len);
             }

@@ -49,7 +49,7 @@ fn a_compressed_conversation_is_read_and_written_again() {
             if message.sub_flag() == Some(Flag::Handshake) {
                 assert_eq!(message.encode_body(), frame, "a handshake is plain");
                 list = Handshake::decode(message.payload()).unwrap().compressions;
-                assert_eq!(list, Compressions::from_iter(Compression::ALL));
+                assert_eq!(list, Compressions::from_iter(Compression::all()));
             } else {
                 let method =
                     if frame.starts_with(b"BZh") { Compression::Bz2 } else { Compression::Gzip };

@@ -25,7 +25,7 @@ impl Compressions {
 
     /// Every method of this build, in order of preference.
     pub fn supported() -> Self {
-        Compression::ALL.into_iter().filter(|method| method.is_supported()).collect()
+        Compression::all().filter(|method| method.is_supported()).collect()
     }
 
     /// The methods with these names, in their order; unknown names are ignored.

@@ -27,6 +27,7 @@ use unsupported as xz;
 /// The order is the order of preference for sending. `bz2` and `lzma` can be left out of a build
 /// (features `bzip2` and `xz`); see [`Compression::is_supported`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Compression {
     /// `gzip`: writes a zlib stream (RFC 1950), reads that or a gzip container (RFC 1952).
     Gzip,
@@ -38,7 +39,9 @@ pub enum Compression {
 
 impl Compression {
     /// Every method, in order of preference.
-    pub const ALL: [Self; 3] = [Self::Gzip, Self::Bz2, Self::Lzma];
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Gzip, Self::Bz2, Self::Lzma].into_iter()
+    }
 
     /// The name in handshakes.
     pub const fn name(self) -> &'static str {
@@ -51,7 +54,7 @@ impl Compression {
 
     /// The method with this name, compared exactly.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.name() == name)
+        Self::all().find(|method| method.name() == name)
     }
 
     /// Whether this build has the method.
