@@ -32,6 +32,7 @@ mod event;
 mod message;
 pub mod node;
 pub mod py2p;
+pub mod sim;
 mod socket;
 mod status;
 pub mod time;

@@ -1,0 +1,106 @@
+//! What is going to happen, in order.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::link::{End, LinkId, Segment};
+use super::world::NodeIndex;
+use crate::conn_id::ConnId;
+use crate::error::NetworkError;
+use crate::time::Instant;
+use std::net::SocketAddr;
+
+/// One thing that is going to happen.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// A machine's node wants a turn.
+    Timer { machine: NodeIndex, life: u64 },
+    /// A machine's program wants one.
+    Wake { machine: NodeIndex, life: u64 },
+    /// A dial arrives where it is meant to.
+    Dial { from: End, addr: SocketAddr },
+    /// A dial has been answered.
+    Connected { link: LinkId },
+    /// A piece of a stream arrives.
+    Arrive { link: LinkId, side: usize, segment: Segment },
+    /// A paused connection may have another turn.
+    Continue { machine: NodeIndex, life: u64, conn: ConnId },
+    /// An end learns that its connection is gone.
+    Broken { end: End, error: Option<NetworkError> },
+    /// A machine that stood still goes on.
+    Resume { machine: NodeIndex },
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    at: Instant,
+    /// Of things at one instant, the one that was planned first comes first.
+    number: u64,
+    step: Step,
+}
+
+impl Ord for Scheduled {
+    /// Reversed: the heap gives the greatest, and the earliest is wanted.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Scheduled {}
+
+/// Everything that is going to happen.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    heap: BinaryHeap<Scheduled>,
+    last_number: u64,
+}
+
+impl Agenda {
+    pub(super) fn push(&mut self, at: Instant, step: Step) {
+        self.last_number += 1;
+        self.heap.push(Scheduled { at, number: self.last_number, step });
+    }
+
+    /// Takes the first thing that happens until `end`.
+    pub(super) fn pop_until(&mut self, end: Instant) -> Option<(Instant, Step)> {
+        if self.heap.peek()?.at > end {
+            return None;
+        }
+        self.heap.pop().map(|scheduled| (scheduled.at, scheduled.step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_happen_in_the_order_of_their_times_and_then_of_their_planning() {
+        let at = Instant::from_millis;
+        let mut agenda = Agenda::default();
+        for (millis, machine) in [(5, 0), (3, 1), (5, 2), (3, 3)] {
+            agenda.push(at(millis), Step::Resume { machine });
+        }
+        let order: Vec<_> = std::iter::from_fn(|| agenda.pop_until(at(5)))
+            .map(|(_, step)| match step {
+                Step::Resume { machine } => machine,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(order, [1, 3, 0, 2]);
+        agenda.push(at(9), Step::Resume { machine: 9 });
+        assert!(agenda.pop_until(at(8)).is_none());
+    }
+}

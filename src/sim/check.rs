@@ -1,0 +1,115 @@
+//! What a mesh owes its users, checked as it happens.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::trace::hash_of;
+use crate::node::Stats;
+use crate::time::Instant;
+use crate::wire::NodeId;
+
+/// What was sent, and who got it how often.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    index: BTreeMap<(NodeId, u64), usize>,
+    contents: Vec<Content>,
+    delivered: u64,
+    latencies: Vec<Duration>,
+}
+
+/// Everything that one node has sent with the same packets.
+#[derive(Debug, Default)]
+struct Content {
+    /// When, for each time that it was sent.
+    sent_at: Vec<Instant>,
+    /// How often each life of each machine has got it.
+    got: BTreeMap<(usize, u64), usize>,
+}
+
+impl Ledger {
+    /// Enters a message that a node's user has sent.
+    pub(super) fn note_sent<'a>(
+        &mut self,
+        now: Instant,
+        sender: NodeId,
+        packets: impl Iterator<Item = &'a [u8]>,
+    ) {
+        let key = (sender, hash_of_packets(packets));
+        let index = *self.index.entry(key).or_insert(self.contents.len());
+        if index == self.contents.len() {
+            self.contents.push(Content::default());
+        }
+        if let Some(content) = self.contents.get_mut(index) {
+            content.sent_at.push(now);
+        }
+    }
+
+    /// Enters a delivery.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: G1, that it is not what its sender sent; or G2, that it came more
+    /// often than it was sent.
+    pub(super) fn note_delivered<'a>(
+        &mut self,
+        now: Instant,
+        receiver: (usize, u64),
+        sender: NodeId,
+        packets: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), String> {
+        let key = (sender, hash_of_packets(packets));
+        let index = self.index.get(&key).copied();
+        let Some(content) = index.and_then(|index| self.contents.get_mut(index)) else {
+            return Err(format!("G1: delivered what {} never sent", sender.short()));
+        };
+        let got = content.got.entry(receiver).or_insert(0);
+        let Some(sent_at) = content.sent_at.get(*got) else {
+            return Err(format!("G2: delivered once more than {} sent it", sender.short()));
+        };
+        self.latencies.push(now.since(*sent_at));
+        *got += 1;
+        self.delivered += 1;
+        Ok(())
+    }
+
+    /// How often this life of a machine has got what a node sent with these packets.
+    pub(super) fn got<'a>(
+        &self,
+        receiver: (usize, u64),
+        sender: NodeId,
+        packets: impl Iterator<Item = &'a [u8]>,
+    ) -> usize {
+        let index = self.index.get(&(sender, hash_of_packets(packets)));
+        let content = index.and_then(|index| self.contents.get(*index));
+        content.and_then(|content| content.got.get(&receiver)).copied().unwrap_or(0)
+    }
+
+    /// The number of deliveries.
+    pub(super) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// How long each delivery took, in virtual time.
+    pub(super) fn latencies(&self) -> &[Duration] {
+        &self.latencies
+    }
+}
+
+fn hash_of_packets<'a>(packets: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut all = Vec::new();
+    for packet in packets {
+        all.extend_from_slice(&packet.len().to_be_bytes());
+        all.extend_from_slice(packet);
+    }
+    hash_of(&all)
+}
+
+/// G7: every message that should reach the user is accounted for.
+pub(super) fn check_sums(stats: &Stats) -> Result<(), String> {
+    let accounted = stats.delivered + stats.dropped.total();
+    if stats.received == accounted {
+        Ok(())
+    } else {
+        Err(format!("G7: {} messages received, {accounted} accounted for", stats.received))
+    }
+}

@@ -1,0 +1,117 @@
+//! One TCP connection between two machines: two streams of bytes, each with a buffer that fills, a
+//! line that takes time, and a peer that may be slow.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::options::LinkOptions;
+use crate::conn_id::ConnId;
+use crate::time::Instant;
+
+/// Names a link of a world. Never used again.
+pub(super) type LinkId = u64;
+
+/// One end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// Which machine.
+    pub(super) machine: usize,
+    /// Which of its lives: after a crash it has other connections under the same names.
+    pub(super) life: u64,
+    /// The machine's node's name for the connection.
+    pub(super) conn: ConnId,
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// The dialling end, then the accepting one.
+    pub(super) ends: [End; 2],
+    /// What each end sends.
+    pub(super) pipes: [Pipe; 2],
+}
+
+/// One direction of a link.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    pub(super) options: LinkOptions,
+    /// What the node has transmitted and the sending machine's buffer has no room for.
+    pub(super) waiting: VecDeque<Bytes>,
+    /// What was taken from the node and not read at the other end.
+    pub(super) in_flight: usize,
+    /// When the line is free for the next bytes.
+    pub(super) free_at: Instant,
+    /// When the last bytes arrive: later ones do not overtake them.
+    pub(super) last_arrival: Instant,
+    /// Nothing gets through: bytes wait on the way.
+    pub(super) is_blocked: bool,
+    /// What waits on the way.
+    pub(super) held: VecDeque<Segment>,
+    /// What arrived and was not read, because the receiver is stopped or does not read.
+    pub(super) unread: VecDeque<Segment>,
+    /// The sending side ends behind what waits.
+    pub(super) is_finishing: bool,
+    /// The end of the sending side is on its way.
+    pub(super) is_finished: bool,
+    /// The receiver has seen the end.
+    pub(super) is_ended: bool,
+}
+
+/// A piece of a stream.
+#[derive(Clone, Debug)]
+pub(super) enum Segment {
+    Data(Bytes),
+    Fin,
+}
+
+impl Segment {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Data(data) => data.len(),
+            Self::Fin => 0,
+        }
+    }
+}
+
+impl Pipe {
+    pub(super) fn new(options: LinkOptions, now: Instant) -> Self {
+        Self {
+            options,
+            waiting: VecDeque::new(),
+            in_flight: 0,
+            free_at: now,
+            last_arrival: now,
+            is_blocked: false,
+            held: VecDeque::new(),
+            unread: VecDeque::new(),
+            is_finishing: false,
+            is_finished: false,
+            is_ended: false,
+        }
+    }
+
+    /// Takes up to `len` bytes that wait, if the buffers have room for any.
+    pub(super) fn take(&mut self, len: usize) -> Option<Bytes> {
+        let room = self.options.window_len.saturating_sub(self.in_flight);
+        let first = self.waiting.front_mut()?;
+        let len = len.min(room).min(first.len());
+        if len == 0 {
+            return None;
+        }
+        let piece = first.split_to(len);
+        if first.is_empty() {
+            self.waiting.pop_front();
+        }
+        self.in_flight += len;
+        Some(piece)
+    }
+}
+
+impl Link {
+    /// Which of the two ends this is.
+    pub(super) fn side(&self, machine: usize, conn: ConnId) -> usize {
+        let [first, _] = self.ends;
+        usize::from(first.machine != machine || first.conn != conn)
+    }
+}

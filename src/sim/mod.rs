@@ -1,0 +1,46 @@
+//! A whole mesh in one thread, from one seed: the very nodes that run behind real sockets, on
+//! virtual links, in virtual time, with faults on demand.
+//!
+//! This room knows how a network behaves: links with latency, bandwidth and buffers that carry a
+//! stream in pieces, that stall, break and swallow; machines that crash, stop and run by wrong
+//! clocks. It also knows what a mesh owes its users, and checks it at every step. It knows nothing
+//! of the inside of a node: it turns it as any driver does.
+//!
+//! ```
+//! use std::time::Duration;
+//! use rs2p::sim::{Topology, World};
+//!
+//! let mut world = World::new(7);
+//! world.add_nodes(10);
+//! world.link(&Topology::Ring);
+//! world.run_for(Duration::from_secs(5));
+//! world.broadcast(0, &["hello"])?;
+//! world.run_for(Duration::from_secs(5));
+//! assert!((1..10).all(|node| world.app(node).texts() == ["hello"]));
+//! # Ok::<(), rs2p::SendError>(())
+//! ```
+//!
+//! Everything follows from the seed: two worlds with the same seed and the same calls have the same
+//! trace, to the byte ([`World::trace_hash`]). A failed check panics with the seed and the last
+//! lines of the trace.
+//!
+//! *May change in a minor release.*
+
+mod agenda;
+mod app;
+mod check;
+mod faults;
+mod link;
+mod machine;
+mod network;
+mod options;
+mod swarm;
+mod topology;
+mod trace;
+mod world;
+
+pub use app::{App, Context, Recorder};
+pub use options::{Latency, LinkOptions};
+pub use swarm::{Faults, Swarm, SwarmReport};
+pub use topology::Topology;
+pub use world::{NodeIndex, World};

@@ -1,0 +1,343 @@
+//! The network between the machines: dials, streams, ends.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use rand::RngExt;
+
+use super::agenda::Step;
+use super::app::App;
+use super::link::{End, Link, LinkId, Pipe, Segment};
+use super::machine::{addr_of, index_of};
+use super::trace::{Line, What, hash_of};
+use super::world::{NodeIndex, World};
+use crate::conn_id::ConnId;
+use crate::node::{CloseMode, Input, Output};
+
+const REFUSED: std::io::ErrorKind = std::io::ErrorKind::ConnectionRefused;
+const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
+
+impl<A: App> World<A> {
+    pub(super) fn carry_out_step(&mut self, step: Step) {
+        if let Some(step) = self.put_off(step) {
+            match step {
+                Step::Timer { machine, life } => self.on_timer(machine, life),
+                Step::Wake { machine, life } => self.wake_app(machine, life),
+                Step::Dial { from, addr } => self.on_dial(from, addr),
+                Step::Connected { link } => self.on_connected(link),
+                Step::Arrive { link, side, segment } => self.on_arrival(link, side, segment),
+                Step::Continue { machine, life, conn } => self.on_continue(machine, life, conn),
+                Step::Broken { end, error } => {
+                    if self.is_alive(end) && self.forget_end(end) {
+                        self.turn(end.machine, Input::Closed { conn: end.conn, error });
+                    }
+                }
+                Step::Resume { machine } => self.resume(machine),
+            }
+        }
+    }
+
+    /// What happens to a machine that stands still waits until it goes on. The network itself does
+    /// not stand still.
+    fn put_off(&mut self, step: Step) -> Option<Step> {
+        let machine = match &step {
+            Step::Timer { machine, .. }
+            | Step::Wake { machine, .. }
+            | Step::Continue { machine, .. } => *machine,
+            Step::Broken { end, .. } => end.machine,
+            Step::Connected { link } => self.links.get(link)?.ends[0].machine,
+            Step::Dial { .. } | Step::Arrive { .. } | Step::Resume { .. } => return Some(step),
+        };
+        let stopped = self.machines.get_mut(machine)?;
+        if stopped.stopped_until.is_some() {
+            stopped.missed.push_back(step);
+            return None;
+        }
+        Some(step)
+    }
+
+    /// Whether an end's machine is still in the life in which it had this connection.
+    fn is_alive(&self, end: End) -> bool {
+        self.machines
+            .get(end.machine)
+            .is_some_and(|machine| machine.life == end.life && machine.node.is_some())
+    }
+
+    /// Does what a node wants done.
+    pub(super) fn carry_out(&mut self, index: NodeIndex) {
+        while let Some(output) = self
+            .machines
+            .get_mut(index)
+            .and_then(|machine| machine.node.as_mut())
+            .and_then(|node| node.poll_output())
+        {
+            self.carry_out_output(index, output);
+        }
+    }
+
+    fn carry_out_output(&mut self, index: NodeIndex, output: Output) {
+        match output {
+            Output::Dial { conn, addr } => self.start_dial(index, conn, addr),
+            Output::Transmit { conn, data } => {
+                let what = What::Out(conn, data.len());
+                self.trace.push(Line { at: self.now, node: index, what });
+                self.write(index, conn, data);
+            }
+            Output::PauseRead { conn } => {
+                let Some(machine) = self.machines.get_mut(index) else { return };
+                machine.paused.insert(conn);
+                let life = machine.life;
+                self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
+            }
+            Output::ResumeRead { conn } => {
+                if let Some(machine) = self.machines.get_mut(index) {
+                    machine.paused.remove(&conn);
+                }
+                self.read_unread(index, conn);
+            }
+            Output::Close { conn, mode } => self.close(index, conn, mode),
+            Output::Event(event) => self.pass_on(index, event),
+        }
+    }
+
+    fn end(&self, index: NodeIndex, conn: ConnId) -> End {
+        let life = self.machines.get(index).map_or(0, |machine| machine.life);
+        End { machine: index, life, conn }
+    }
+
+    fn start_dial(&mut self, index: NodeIndex, conn: ConnId, addr: SocketAddr) {
+        let from = self.end(index, conn);
+        let to = index_of(addr).filter(|&to| to < self.machines.len());
+        let latency = self.link_options.latency.draw(&mut self.rng);
+        match to {
+            // What does not get through is not answered: the node has its own patience.
+            Some(to) if self.walls.contains(&(index, to)) => {}
+            Some(_) => self.agenda.push(self.now + latency, Step::Dial { from, addr }),
+            None => {
+                let error = Some(REFUSED.into());
+                self.agenda.push(self.now + latency, Step::Broken { end: from, error });
+            }
+        }
+    }
+
+    fn on_dial(&mut self, from: End, addr: SocketAddr) {
+        let Some(index) = index_of(addr) else { return };
+        let latency = self.link_options.latency.draw(&mut self.rng);
+        let now = self.now;
+        let Some(caller) = self.machines.get_mut(from.machine) else { return };
+        caller.next_port = caller.next_port.checked_add(1).unwrap_or(50_000);
+        let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
+        let accepted = self
+            .machines
+            .get_mut(index)
+            .and_then(|machine| machine.node.as_mut())
+            .and_then(|node| node.accept(now, caller_addr).ok());
+        if self.walls.contains(&(index, from.machine)) {
+            return;
+        }
+        let Some(conn) = accepted else {
+            let error = Some(REFUSED.into());
+            self.agenda.push(now + latency, Step::Broken { end: from, error });
+            return;
+        };
+        self.last_link += 1;
+        let id = self.last_link;
+        let to = self.end(index, conn);
+        let pipe = || Pipe::new(self.link_options.clone(), now);
+        self.links.insert(id, Link { ends: [from, to], pipes: [pipe(), pipe()] });
+        for end in [from, to] {
+            if let Some(machine) = self.machines.get_mut(end.machine) {
+                machine.links.insert(end.conn, id);
+            }
+        }
+        self.agenda.push(now + latency, Step::Connected { link: id });
+        self.call(index, |_, _| ());
+    }
+
+    fn on_connected(&mut self, link: LinkId) {
+        let Some(&[from, _]) = self.links.get(&link).map(|link| &link.ends) else { return };
+        if self.is_alive(from) {
+            self.turn(from.machine, Input::Connected { conn: from.conn });
+        }
+    }
+
+    fn link_of(&mut self, index: NodeIndex, conn: ConnId) -> Option<(LinkId, usize, &mut Link)> {
+        let id = *self.machines.get(index)?.links.get(&conn)?;
+        let link = self.links.get_mut(&id)?;
+        let side = link.side(index, conn);
+        Some((id, side, link))
+    }
+
+    fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
+        let Some((id, side, link)) = self.link_of(index, conn) else { return };
+        if let Some(pipe) = link.pipes.get_mut(side) {
+            pipe.waiting.push_back(data);
+        }
+        self.pump(id, side);
+    }
+
+    /// Puts on the line what waits and has room, and the end behind it.
+    pub(super) fn pump(&mut self, id: LinkId, side: usize) {
+        let mut sent = 0;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(&end) = link.ends.get(side) else { return };
+        let Some(pipe) = link.pipes.get_mut(side) else { return };
+        loop {
+            let len = self.rng.random_range(pipe.options.chunk_len.clone());
+            let Some(piece) = pipe.take(len) else { break };
+            sent += piece.len();
+            pipe.free_at = pipe.free_at.max(self.now) + pipe.options.transfer_time(piece.len());
+            let latency = pipe.options.latency.draw(&mut self.rng);
+            pipe.last_arrival = pipe.last_arrival.max(pipe.free_at + latency);
+            let segment = Segment::Data(piece);
+            self.agenda.push(pipe.last_arrival, Step::Arrive { link: id, side, segment });
+        }
+        if pipe.is_finishing && !pipe.is_finished && pipe.waiting.is_empty() {
+            pipe.is_finished = true;
+            let latency = pipe.options.latency.draw(&mut self.rng);
+            pipe.last_arrival = pipe.last_arrival.max(self.now + latency);
+            let segment = Segment::Fin;
+            self.agenda.push(pipe.last_arrival, Step::Arrive { link: id, side, segment });
+        }
+        if sent > 0 && self.is_alive(end) {
+            self.turn(end.machine, Input::Sent { conn: end.conn, len: sent });
+        }
+    }
+
+    fn on_arrival(&mut self, id: LinkId, side: usize, segment: Segment) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(&receiver) = link.ends.get(1 - side) else { return };
+        let Some(pipe) = link.pipes.get_mut(side) else { return };
+        if pipe.is_blocked {
+            pipe.held.push_back(segment);
+            return;
+        }
+        pipe.unread.push_back(segment);
+        self.read_unread(receiver.machine, receiver.conn);
+    }
+
+    /// Reads what has arrived at an end, while its machine runs and its node wants more.
+    pub(super) fn read_unread(&mut self, index: NodeIndex, conn: ConnId) {
+        loop {
+            let Some(machine) = self.machines.get(index) else { return };
+            if machine.stopped_until.is_some() || machine.paused.contains(&conn) {
+                return;
+            }
+            let Some((id, own_side, link)) = self.link_of(index, conn) else { return };
+            let side = 1 - own_side;
+            let Some(pipe) = link.pipes.get_mut(side) else { return };
+            let Some(segment) = pipe.unread.pop_front() else { return };
+            pipe.in_flight = pipe.in_flight.saturating_sub(segment.len());
+            match segment {
+                Segment::Data(data) => {
+                    self.frames += 1;
+                    let what = What::In(conn, data.len(), hash_of(&data));
+                    self.trace.push(Line { at: self.now, node: index, what });
+                    self.turn(index, Input::Received { conn, data: &data });
+                    self.pump(id, side);
+                }
+                Segment::Fin => {
+                    pipe.is_ended = true;
+                    if !self.close_finished(index, conn) {
+                        self.turn(index, Input::Ended { conn });
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_continue(&mut self, index: NodeIndex, life: u64, conn: ConnId) {
+        let is_paused = |machine: &super::machine::Machine<A>| {
+            machine.life == life && machine.paused.contains(&conn)
+        };
+        if !self.machines.get(index).is_some_and(is_paused) {
+            return;
+        }
+        self.turn(index, Input::Continue { conn });
+        if self.machines.get(index).is_some_and(is_paused) {
+            self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
+        }
+    }
+
+    fn close(&mut self, index: NodeIndex, conn: ConnId, mode: CloseMode) {
+        match mode {
+            CloseMode::Flush => {
+                let Some((id, side, link)) = self.link_of(index, conn) else { return };
+                if let Some(pipe) = link.pipes.get_mut(side) {
+                    pipe.is_finishing = true;
+                }
+                self.pump(id, side);
+                self.close_finished(index, conn);
+            }
+            CloseMode::Abort => {
+                let end = self.end(index, conn);
+                let other = self
+                    .link_of(index, conn)
+                    .and_then(|(_, side, link)| link.ends.get(1 - side).copied());
+                self.forget_end(end);
+                if let Some(other) = other {
+                    let latency = self.link_options.latency.draw(&mut self.rng);
+                    let error = Some(RESET.into());
+                    self.agenda.push(self.now + latency, Step::Broken { end: other, error });
+                }
+            }
+        }
+    }
+
+    /// Reports a connection as closed to an end where both sides have ended. Returns whether they
+    /// have.
+    fn close_finished(&mut self, index: NodeIndex, conn: ConnId) -> bool {
+        let Some((_, side, link)) = self.link_of(index, conn) else { return false };
+        let is_over = match (link.pipes.get(side), link.pipes.get(1 - side)) {
+            (Some(out), Some(back)) => out.is_finished && back.is_ended,
+            _ => false,
+        };
+        if is_over {
+            let end = self.end(index, conn);
+            self.forget_end(end);
+            self.turn(index, Input::Closed { conn, error: None });
+        }
+        is_over
+    }
+
+    /// Takes a connection from one end. What it has sent is still on its way; the link goes when
+    /// both ends have.
+    pub(super) fn forget_end(&mut self, end: End) -> bool {
+        let Some(machine) = self.machines.get_mut(end.machine) else { return false };
+        if machine.life != end.life {
+            return false;
+        }
+        machine.paused.remove(&end.conn);
+        let Some(id) = machine.links.remove(&end.conn) else {
+            // A dial that was refused has no link.
+            return true;
+        };
+        let Some(&ends) = self.links.get(&id).map(|link| &link.ends) else { return true };
+        let is_held = |end: &End| {
+            self.machines.get(end.machine).is_some_and(|machine| {
+                machine.life == end.life && machine.links.contains_key(&end.conn)
+            })
+        };
+        if !ends.iter().any(is_held) {
+            self.links.remove(&id);
+        }
+        true
+    }
+
+    fn resume(&mut self, index: NodeIndex) {
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        if machine.stopped_until.is_none_or(|until| until > self.now) {
+            return;
+        }
+        machine.stopped_until = None;
+        let missed: VecDeque<Step> = std::mem::take(&mut machine.missed);
+        let conns: Vec<ConnId> = machine.links.keys().copied().collect();
+        for step in missed {
+            self.carry_out_step(step);
+        }
+        for conn in conns {
+            self.read_unread(index, conn);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Whole scenarios drawn from a seed: which mesh, which network, which faults, what is said.
+//!
+//! Each seed switches each kind of fault on or off and then draws its strength, so that some runs
+//! have one fault alone and some have all at once. First everything is allowed to go wrong, and
+//! only safety is checked; then the faults stop, and what was promised must follow.
+
+use std::fmt;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::app::Recorder;
+use super::options::{Latency, LinkOptions};
+use super::topology::Topology;
+use super::world::World;
+use crate::node::{Compress, Config};
+use crate::wire::{NodeId, Protocol};
+
+/// How long the faults go on.
+const STORM: Duration = Duration::from_secs(60);
+
+/// How long the mesh has to come together again: dials are put off by up to five minutes.
+const CALM: Duration = Duration::from_secs(900);
+
+/// How long the last broadcasts have to reach everybody.
+const ECHO: Duration = Duration::from_secs(120);
+
+/// A scenario.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    seed: u64,
+    /// The number of nodes: 2 to 64.
+    pub nodes: usize,
+    /// Which of them are linked.
+    pub topology: Topology,
+    /// How the links behave.
+    pub link: LinkOptions,
+    /// When nodes compress.
+    pub compress: Compress,
+    /// The number of things that users do.
+    pub actions: usize,
+    /// The faults that are on, and how many there are of each.
+    pub faults: Faults,
+}
+
+/// How many of each kind of fault there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Connections that break.
+    pub cuts: usize,
+    /// Times that some nodes are cut off from the others.
+    pub partitions: usize,
+    /// Directions between two nodes that swallow everything for a while.
+    pub black_holes: usize,
+    /// Nodes that stand still for a while.
+    pub pauses: usize,
+    /// Nodes that crash and come back.
+    pub crashes: usize,
+    /// Clocks that are set to something else, by less than a minute.
+    pub clock_steps: usize,
+}
+
+/// What a scenario came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwarmReport {
+    /// Deliveries, all in all.
+    pub deliveries: u64,
+    /// Pieces of streams that arrived.
+    pub arrivals: u64,
+    /// The hash of the trace.
+    pub trace_hash: u64,
+}
+
+impl Swarm {
+    /// The scenario of a seed.
+    pub fn from_seed(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let nodes = match rng.random_range(0..10) {
+            0..5 => rng.random_range(2..=4),
+            5..9 => rng.random_range(5..=16),
+            _ => rng.random_range(17..=64),
+        };
+        let topology = match rng.random_range(0..5) {
+            0 => Topology::Line,
+            1 => Topology::Ring,
+            2 => Topology::Star,
+            3 => Topology::Grid,
+            _ => Topology::Random { degree: rng.random_range(2..=6) },
+        };
+        let compress = match rng.random_range(0..4) {
+            0 => Compress::Always,
+            1 => Compress::Never,
+            _ => Compress::WhenItPays,
+        };
+        let link = draw_link(&mut rng);
+        let mut some = |most: usize| if rng.random() { rng.random_range(1..=most) } else { 0 };
+        let faults = Faults {
+            cuts: some(nodes * 2),
+            partitions: some(3),
+            black_holes: some(nodes),
+            pauses: some(nodes),
+            crashes: some(nodes / 2 + 1),
+            clock_steps: some(nodes),
+        };
+        let actions = rng.random_range(20..=120);
+        Self { seed, nodes, topology, link, compress, actions, faults }
+    }
+
+    /// Lives through the scenario.
+    ///
+    /// # Panics
+    ///
+    /// Where a promise is broken, with the seed and the last lines of the trace.
+    pub fn run(&self) -> SwarmReport {
+        let mut rng = StdRng::seed_from_u64(!self.seed);
+        let mut world = World::new(self.seed);
+        world.set_link_options(self.link.clone());
+        for _ in 0..self.nodes {
+            let config = Config {
+                max_outgoing: 0,
+                compress: self.compress,
+                ..Config::new(Protocol::new("mesh", "Plaintext"))
+            };
+            world.add(config, Recorder::default());
+        }
+        world.link(&self.topology);
+        for (at, deed) in self.plan(&mut rng) {
+            world.run_for((Duration::ZERO + at).saturating_sub(since_dawn(&world)));
+            self.carry_out(&mut world, &mut rng, deed);
+        }
+        self.calm_down(&mut world);
+        self.check_liveness(&mut world);
+        SwarmReport {
+            deliveries: world.deliveries(),
+            arrivals: world.arrivals(),
+            trace_hash: world.trace_hash(),
+        }
+    }
+
+    /// What happens when, in order.
+    fn plan(&self, rng: &mut StdRng) -> Vec<(Duration, Deed)> {
+        let Faults { cuts, partitions, black_holes, pauses, crashes, clock_steps } = self.faults;
+        let mut plan = Vec::new();
+        for (count, deed) in [
+            (self.actions, Deed::Speak),
+            (cuts, Deed::Cut),
+            (partitions, Deed::Partition),
+            (partitions, Deed::Heal),
+            (black_holes, Deed::BlackHole),
+            (black_holes / 2, Deed::Heal),
+            (pauses, Deed::Pause),
+            (crashes, Deed::Crash),
+            (crashes, Deed::Restart),
+            (clock_steps, Deed::ClockStep),
+        ] {
+            for _ in 0..count {
+                plan.push((STORM.mul_f64(rng.random_range(0.05..=1.0)), deed));
+            }
+        }
+        plan.sort();
+        plan
+    }
+
+    fn carry_out(&self, world: &mut World, rng: &mut StdRng, deed: Deed) {
+        let node = rng.random_range(0..self.nodes);
+        match deed {
+            Deed::Speak => speak(world, rng, node, self.longest()),
+            Deed::Cut => {
+                world.cut_any();
+            }
+            Deed::Partition => {
+                let inside: Vec<usize> = (0..self.nodes).filter(|_| rng.random()).collect();
+                world.partition(&inside);
+            }
+            Deed::Heal => world.heal(),
+            Deed::BlackHole => world.block(node, rng.random_range(0..self.nodes)),
+            Deed::Pause => world.pause(node, Duration::from_millis(rng.random_range(1..=40_000))),
+            Deed::Crash => world.crash(node),
+            Deed::Restart => (0..self.nodes).for_each(|node| world.restart(node)),
+            Deed::ClockStep => {
+                let offset = Duration::from_millis(rng.random_range(0..=25_000));
+                if rng.random() {
+                    world.set_clock_ahead(node, offset);
+                } else {
+                    world.set_clock_behind(node, offset);
+                }
+            }
+        }
+    }
+
+    /// The longest packet that is worth its time on these links: some arrive byte by byte.
+    fn longest(&self) -> usize {
+        self.link.chunk_len.end() * 200
+    }
+
+    /// The faults stop.
+    fn calm_down(&self, world: &mut World) {
+        world.heal();
+        for node in 0..self.nodes {
+            world.restart(node);
+            world.set_clock_ahead(node, Duration::ZERO);
+        }
+        // A node that was started again has forgotten whom it was told to dial.
+        world.link_again();
+        world.run_for(CALM);
+    }
+
+    /// Everybody hears everybody once more.
+    fn check_liveness(&self, world: &mut World) {
+        let ids: Vec<Option<NodeId>> = (0..self.nodes).map(|node| world.id(node)).collect();
+        for node in 0..self.nodes {
+            let text = format!("at last {node}");
+            if let Err(error) = world.broadcast(node, &[text]) {
+                world.fail(node, &format!("cannot broadcast when the faults are over: {error}"));
+            }
+        }
+        world.run_for(ECHO);
+        for (from, sender) in ids.iter().enumerate() {
+            let Some(sender) = sender else { continue };
+            for to in (0..self.nodes).filter(|to| *to != from) {
+                let text = format!("at last {from}");
+                if world.received(to, *sender, &[text]) != 1 {
+                    world.fail(to, &format!("has not heard node {from} when the faults are over"));
+                }
+            }
+        }
+        for node in 0..self.nodes {
+            let open = world.node(node).map_or(0, |node| node.pending_requests().count());
+            if open > 0 {
+                world.fail(node, "has questions open when the faults are over");
+            }
+        }
+    }
+}
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Deed {
+    Speak,
+    Cut,
+    Partition,
+    Heal,
+    BlackHole,
+    Pause,
+    Crash,
+    Restart,
+    ClockStep,
+}
+
+/// A user says something, to everybody or to somebody.
+fn speak(world: &mut World, rng: &mut StdRng, node: usize, longest: usize) {
+    let len = match rng.random_range(0..10) {
+        0..7 => rng.random_range(0..200),
+        7..9 => rng.random_range(200..20_000),
+        _ => rng.random_range(20_000..200_000),
+    }
+    .min(longest);
+    let packet: Vec<u8> =
+        if rng.random() { vec![b'x'; len] } else { (0..len).map(|_| rng.random()).collect() };
+    let other = world.id(rng.random_range(0..world.count()));
+    match (rng.random_range(0..4), other) {
+        (0, Some(other)) => world.whisper(node, &other, &[packet]),
+        (1, Some(other)) => {
+            world.call(node, |node, now| node.locate(now, &other).is_ok());
+        }
+        // A crashed node, and one without neighbors, says nothing.
+        _ => drop(world.broadcast(node, &[packet])),
+    }
+}
+
+fn draw_link(rng: &mut StdRng) -> LinkOptions {
+    let millis = |rng: &mut StdRng, most| Duration::from_millis(rng.random_range(0..=most));
+    let latency = match rng.random_range(0..3) {
+        0 => Latency::Fixed(millis(rng, 100)),
+        1 => {
+            let least = millis(rng, 50);
+            Latency::Uniform(least, least + millis(rng, 450))
+        }
+        _ => Latency::Exponential { min: millis(rng, 20), mean: millis(rng, 200) },
+    };
+    let longest = *[1, 7, 100, 1_500, 64 * 1024].get(rng.random_range(0..5)).unwrap_or(&1);
+    LinkOptions {
+        latency,
+        bandwidth: *[100_000, 1_000_000, 100_000_000].get(rng.random_range(0..3)).unwrap_or(&1),
+        chunk_len: 1.max(longest / 2)..=longest.max(1),
+        window_len: rng.random_range(2_000..=512 * 1024),
+    }
+}
+
+fn since_dawn(world: &World) -> Duration {
+    world.now().since(crate::time::Instant::ZERO)
+}
+
+/// What the scenario is, in a line.
+impl fmt::Display for Swarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, nodes, topology, faults, .. } = self;
+        write!(f, "seed {seed}: {nodes} nodes, {topology:?}, {faults:?}")
+    }
+}

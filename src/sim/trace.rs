@@ -1,0 +1,111 @@
+//! What happened, line by line.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+use crate::conn_id::ConnId;
+use crate::time::Instant;
+
+/// How many lines are kept to be shown when something goes wrong.
+const KEPT: usize = 50;
+
+/// One thing that happened at one node.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) at: Instant,
+    pub(super) node: usize,
+    pub(super) what: What,
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// Bytes arrived: how many, and a hash of them.
+    In(ConnId, usize, u64),
+    /// Bytes were queued.
+    Out(ConnId, usize),
+    /// Anything else, in words.
+    Note(String),
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, node, what } = self;
+        match what {
+            What::In(conn, len, _) => write!(f, "{at} n{node} {conn} in {len}b"),
+            What::Out(conn, len) => write!(f, "{at} n{node} {conn} out {len}b"),
+            What::Note(note) => write!(f, "{at} n{node} {note}"),
+        }
+    }
+}
+
+/// The last lines of a world's history, and a hash over all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Trace {
+    hasher: SipHasher13,
+    last: VecDeque<Line>,
+    /// Everything, where the user asked for it.
+    whole: Option<Vec<Line>>,
+}
+
+impl Trace {
+    pub(super) fn new() -> Self {
+        Self { hasher: SipHasher13::new(), last: VecDeque::new(), whole: None }
+    }
+
+    /// Keeps every line from now on.
+    pub(super) fn keep_all(&mut self) {
+        self.whole.get_or_insert_default();
+    }
+
+    pub(super) fn push(&mut self, line: Line) {
+        self.hash_line(&line);
+        if let Some(whole) = &mut self.whole {
+            whole.push(line.clone());
+        }
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    fn hash_line(&mut self, line: &Line) {
+        self.hasher.write_u64(line.at.as_nanos());
+        self.hasher.write_usize(line.node);
+        match &line.what {
+            What::In(conn, len, hash) => {
+                self.hasher.write_u64(conn.number());
+                self.hasher.write_usize(*len);
+                self.hasher.write_u64(*hash);
+            }
+            What::Out(conn, len) => {
+                self.hasher.write_u64(!conn.number());
+                self.hasher.write_usize(*len);
+            }
+            What::Note(note) => self.hasher.write(note.as_bytes()),
+        }
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    /// The last lines, one below the other.
+    pub(super) fn tail(&self) -> String {
+        self.last.iter().map(Line::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    pub(super) fn whole(&self) -> impl Iterator<Item = String> {
+        self.whole.iter().flatten().map(Line::to_string)
+    }
+}
+
+/// A hash of bytes, the same on every machine.
+pub(super) fn hash_of(data: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(data);
+    hasher.finish()
+}

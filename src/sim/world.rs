@@ -1,0 +1,393 @@
+//! The world: its machines, and the order in which things happen to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::agenda::{Agenda, Step};
+use super::app::{App, Context, Recorder};
+use super::check::{self, Ledger};
+use super::link::{Link, LinkId};
+use super::machine::{Machine, addr_of};
+use super::options::LinkOptions;
+use super::topology::Topology;
+use super::trace::{Line, Trace, What};
+use crate::error::SendError;
+use crate::event::{Event, SendReport};
+use crate::node::{Config, Input, Node};
+use crate::time::{Instant, UnixTime};
+use crate::wire::{NodeId, Protocol};
+
+/// Names a node of a world: the first added is 0.
+pub type NodeIndex = usize;
+
+/// When every world begins.
+const DAWN: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+/// A mesh and everything around it. See the [module](super).
+pub struct World<A = Recorder> {
+    pub(super) seed: u64,
+    pub(super) rng: StdRng,
+    pub(super) now: Instant,
+    pub(super) machines: Vec<Machine<A>>,
+    pub(super) links: BTreeMap<LinkId, Link>,
+    pub(super) last_link: LinkId,
+    pub(super) agenda: Agenda,
+    pub(super) link_options: LinkOptions,
+    /// Who is to dial whom.
+    wanted: BTreeSet<(NodeIndex, NodeIndex)>,
+    /// From whom to whom nothing gets through.
+    pub(super) walls: BTreeSet<(NodeIndex, NodeIndex)>,
+    pub(super) ledger: Ledger,
+    pub(super) trace: Trace,
+    pub(super) frames: u64,
+}
+
+impl World {
+    /// A world without nodes, whose nodes record what they are told.
+    pub fn new(seed: u64) -> Self {
+        Self::with_apps(seed)
+    }
+
+    /// Adds nodes with the default configuration, which keep the links that they are given.
+    pub fn add_nodes(&mut self, count: usize) {
+        for _ in 0..count {
+            self.add(default_config(), Recorder::default());
+        }
+    }
+}
+
+/// The configuration of nodes that are not given another: they follow no peers lists.
+fn default_config() -> Config {
+    Config { max_outgoing: 0, ..Config::new(Protocol::new("mesh", "Plaintext")) }
+}
+
+impl<A: App> World<A> {
+    /// A world without nodes, whose nodes run programs.
+    pub fn with_apps(seed: u64) -> Self {
+        Self {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            now: Instant::ZERO,
+            machines: Vec::new(),
+            links: BTreeMap::new(),
+            last_link: 0,
+            agenda: Agenda::default(),
+            link_options: LinkOptions::default(),
+            wanted: BTreeSet::new(),
+            walls: BTreeSet::new(),
+            ledger: Ledger::default(),
+            trace: Trace::new(),
+            frames: 0,
+        }
+    }
+
+    /// Adds a node with a program on it. Its outward address is the world's choice.
+    pub fn add(&mut self, config: Config, app: A) -> NodeIndex {
+        let index = self.machines.len();
+        let config = Config { out_addr: Some(addr_of(index).into()), ..config };
+        self.machines.push(Machine::new(config, app));
+        self.boot(index);
+        index
+    }
+
+    /// How links that are made from now on behave.
+    pub fn set_link_options(&mut self, options: LinkOptions) {
+        self.link_options = options;
+    }
+
+    /// Connects the nodes in a shape. Each link is dialled by one of its ends, and dialled again
+    /// whenever it is lost.
+    pub fn link(&mut self, topology: &Topology) {
+        for (from, to) in topology.links(self.machines.len(), &mut self.rng) {
+            self.connect(from, to);
+        }
+    }
+
+    /// Makes `from` dial `to`, now and whenever the connection is lost.
+    pub fn connect(&mut self, from: NodeIndex, to: NodeIndex) {
+        self.wanted.insert((from, to));
+        self.call(from, |node, now| node.add_seed(now, addr_of(to)));
+    }
+
+    /// Makes nodes that were started again dial those that they were to dial before.
+    pub fn link_again(&mut self) {
+        for (from, to) in self.wanted.clone() {
+            self.connect(from, to);
+        }
+    }
+
+    /// Sends packets from a node to another.
+    pub fn whisper<P: AsRef<[u8]>>(&mut self, from: NodeIndex, to: &NodeId, packets: &[P]) {
+        let Some(id) = self.id(from) else { return };
+        if self.call(from, |node, now| node.whisper(now, to, packets).is_ok()) == Some(true) {
+            self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
+        }
+    }
+
+    /// Sends packets from a node to everybody.
+    ///
+    /// # Errors
+    ///
+    /// The node's; [`SendError::Closed`] where it is crashed.
+    pub fn broadcast<P: AsRef<[u8]>>(
+        &mut self,
+        from: NodeIndex,
+        packets: &[P],
+    ) -> Result<SendReport, SendError> {
+        let report = self
+            .call(from, |node, now| node.broadcast(now, packets))
+            .unwrap_or(Err(SendError::Closed));
+        if report.is_ok() {
+            if let Some(id) = self.id(from) {
+                self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
+            }
+        }
+        report
+    }
+
+    /// Calls a node as its user would. `None` where it is crashed.
+    pub fn call<T>(
+        &mut self,
+        index: NodeIndex,
+        call: impl FnOnce(&mut Node, Instant) -> T,
+    ) -> Option<T> {
+        let now = self.now;
+        let node = self.machines.get_mut(index)?.node.as_mut()?;
+        let result = call(node, now);
+        self.after_turn(index);
+        Some(result)
+    }
+
+    /// Lets this much virtual time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((at, step)) = self.agenda.pop_until(end) {
+            self.now = at;
+            self.carry_out_step(step);
+        }
+        self.now = end;
+    }
+
+    /// How long this world has existed.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The number of nodes, crashed ones included.
+    pub fn count(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// A node; `None` while it is crashed.
+    pub fn node(&self, index: NodeIndex) -> Option<&Node> {
+        self.machines.get(index)?.node.as_ref()
+    }
+
+    /// The id of a node; `None` while it is crashed.
+    pub fn id(&self, index: NodeIndex) -> Option<NodeId> {
+        self.node(index).map(Node::id)
+    }
+
+    /// The program on a node.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such node.
+    #[expect(clippy::expect_used, reason = "a test harness stops at a mistake in the test")]
+    pub fn app(&self, index: NodeIndex) -> &A {
+        &self.machines.get(index).expect("there is no such node").app
+    }
+
+    /// How often a node has received what another has sent with these packets.
+    pub fn received<P: AsRef<[u8]>>(
+        &self,
+        index: NodeIndex,
+        sender: NodeId,
+        packets: &[P],
+    ) -> usize {
+        let life = self.machines.get(index).map_or(0, |machine| machine.life);
+        self.ledger.got((index, life), sender, packets.iter().map(AsRef::as_ref))
+    }
+
+    /// The number of deliveries so far.
+    pub fn deliveries(&self) -> u64 {
+        self.ledger.delivered()
+    }
+
+    /// How long each delivery took, in virtual time, in the order of the deliveries.
+    pub fn latencies(&self) -> &[Duration] {
+        self.ledger.latencies()
+    }
+
+    /// A hash over everything that has happened: the same for the same seed and calls.
+    pub fn trace_hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// Keeps the whole trace from now on, for [`World::trace`].
+    pub fn keep_trace(&mut self) {
+        self.trace.keep_all();
+    }
+
+    /// The lines of the trace since [`World::keep_trace`].
+    pub fn trace(&self) -> impl Iterator<Item = String> {
+        self.trace.whole()
+    }
+
+    /// The number of pieces of streams that have arrived.
+    pub fn arrivals(&self) -> u64 {
+        self.frames
+    }
+
+    /// Starts the node of a machine.
+    pub(super) fn boot(&mut self, index: NodeIndex) {
+        let mut seed = [0; 32];
+        self.rng.fill(&mut seed);
+        let now = self.now;
+        let wall = self.wall(index);
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        machine.life += 1;
+        machine.links.clear();
+        machine.paused.clear();
+        machine.timer_at = None;
+        match Node::new(machine.config.clone(), seed, now, wall) {
+            Ok(node) => machine.node = Some(node),
+            Err(error) => self.fail(index, &format!("the configuration makes no node: {error}")),
+        }
+    }
+
+    /// What the calendar of a machine shows.
+    pub(super) fn wall(&self, index: NodeIndex) -> UnixTime {
+        let wall = DAWN + self.now.since(Instant::ZERO);
+        self.machines.get(index).map_or(wall, |machine| machine.clock_offset.apply(wall))
+    }
+
+    /// Tells a node what happened, and does what it wants done.
+    pub(super) fn turn(&mut self, index: NodeIndex, input: Input<'_>) {
+        let now = self.now;
+        let Some(node) = self.machines.get_mut(index).and_then(|found| found.node.as_mut()) else {
+            return;
+        };
+        node.handle_input(now, input);
+        self.after_turn(index);
+    }
+
+    fn after_turn(&mut self, index: NodeIndex) {
+        self.carry_out(index);
+        self.plan_timer(index);
+        self.check(index);
+    }
+
+    /// Gives an event to the program of a node, after the ledger has seen it.
+    pub(super) fn pass_on(&mut self, index: NodeIndex, event: Event) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let life = machine.life;
+        let mut fault = None;
+        if let Event::Message(delivery) = &event {
+            let packets = delivery.message.payload().skip(1);
+            let entered = self.ledger.note_delivered(now, (index, life), delivery.sender, packets);
+            fault = entered.err();
+        }
+        self.trace.push(Line { at: now, node: index, what: What::Note(note(&event)) });
+        let Some(node) = machine.node.as_mut() else { return };
+        let mut context = Context::new(node, now, &mut self.ledger);
+        machine.app.on_event(&mut context, event);
+        if let Some(at) = context.wake_at {
+            self.agenda.push(at, Step::Wake { machine: index, life });
+        }
+        if let Some(fault) = fault {
+            self.fail(index, &fault);
+        }
+    }
+
+    pub(super) fn wake_app(&mut self, index: NodeIndex, life: u64) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
+            return;
+        };
+        let Some(node) = machine.node.as_mut() else { return };
+        let mut context = Context::new(node, now, &mut self.ledger);
+        machine.app.on_wake(&mut context);
+        if let Some(at) = context.wake_at {
+            self.agenda.push(at, Step::Wake { machine: index, life });
+        }
+        self.after_turn(index);
+    }
+
+    fn plan_timer(&mut self, index: NodeIndex) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let Some(due) = machine.node.as_ref().and_then(Node::poll_timeout) else { return };
+        if machine.timer_at.is_none_or(|planned| due < planned) {
+            machine.timer_at = Some(due);
+            self.agenda.push(due.max(now), Step::Timer { machine: index, life: machine.life });
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, index: NodeIndex, life: u64) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
+            return;
+        };
+        machine.timer_at = None;
+        let due = machine.node.as_ref().and_then(Node::poll_timeout);
+        if due.is_some_and(|due| due <= now) {
+            self.turn(index, Input::Timeout);
+            let next = self.node(index).and_then(Node::poll_timeout);
+            if next.is_some_and(|next| next <= now) {
+                self.fail(index, "the node's deadline does not move on");
+            }
+        } else {
+            self.plan_timer(index);
+        }
+    }
+
+    fn check(&mut self, index: NodeIndex) {
+        let fault = self.node(index).and_then(|node| check::check_sums(&node.stats()).err());
+        if let Some(fault) = fault {
+            self.fail(index, &fault);
+        }
+    }
+
+    /// Stops the simulation: something is wrong.
+    #[expect(clippy::panic, reason = "a failed check must stop the test that runs this world")]
+    pub(super) fn fail(&self, index: NodeIndex, fault: &str) {
+        panic!("{} node {index}: {fault}\nseed {}\n{}", self.now, self.seed, self.trace.tail());
+    }
+}
+
+/// An event in a line, without its payload.
+fn note(event: &Event) -> String {
+    match event {
+        Event::Message(delivery) => {
+            let len = delivery.message.packets().body().len();
+            format!("event message from={} <{len}b>", delivery.sender.short())
+        }
+        Event::PeerJoined(info) => format!("event joined {} {}", info.id.short(), info.conn),
+        Event::PeerLost { id, reason } => format!("event lost {}: {reason}", id.short()),
+        Event::Dialed { conn, id } => format!("event dialed {} {conn}", id.short()),
+        Event::DialFailed { conn, reason, .. } => format!("event dial failed {conn}: {reason}"),
+        Event::LocateDone { request_id, outcome } => {
+            format!("event located {request_id}: {outcome:?}")
+        }
+        Event::WhisperDone { request_id, outcome } => {
+            format!("event whispered {request_id}: {outcome:?}")
+        }
+    }
+}
+
+impl<A> fmt::Debug for World<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("seed", &self.seed)
+            .field("now", &self.now)
+            .field("nodes", &self.machines.len())
+            .field("links", &self.links.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! The mesh in the simulator.
+
+mod faults;
+mod locate;
+mod shapes;
+mod swarm;
+
+use std::time::Duration;
+
+use rs2p::sim::World;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Runs until every node has at least one neighbor, which takes a few round trips.
+fn settle(world: &mut World) {
+    world.run_for(5 * SECOND);
+}

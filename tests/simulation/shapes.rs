@@ -1,0 +1,61 @@
+//! Everybody hears everybody, once, whatever the shape.
+
+use rs2p::sim::{Topology, World};
+
+use crate::{SECOND, settle};
+
+#[test]
+fn every_broadcast_reaches_every_node_once_on_every_shape() {
+    for (seed, shape) in [
+        Topology::Line,
+        Topology::Ring,
+        Topology::Star,
+        Topology::Grid,
+        Topology::Random { degree: 4 },
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut world = World::new(u64::try_from(seed).unwrap());
+        world.add_nodes(20);
+        world.link(shape);
+        settle(&mut world);
+        for from in 0..20 {
+            world.broadcast(from, &[format!("from {from}")]).unwrap();
+        }
+        world.run_for(20 * SECOND);
+        assert_eq!(world.deliveries(), 20 * 19, "{shape:?}");
+    }
+}
+
+#[test]
+fn a_thousand_equal_messages_are_a_thousand_messages() {
+    let mut world = World::new(1);
+    world.add_nodes(8);
+    world.link(&Topology::Random { degree: 3 });
+    settle(&mut world);
+    for _ in 0..1_000 {
+        world.broadcast(0, &["again"]).unwrap();
+    }
+    world.run_for(20 * SECOND);
+    assert_eq!(world.deliveries(), 7_000);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_to_the_byte() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        world.add_nodes(16);
+        world.link(&Topology::Random { degree: 4 });
+        settle(&mut world);
+        for from in 0..16 {
+            world.broadcast(from, &["hello"]).unwrap();
+            world.run_for(SECOND / 50);
+        }
+        world.cut_any();
+        world.run_for(20 * SECOND);
+        world.trace_hash()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}
