@@ -12,7 +12,7 @@ use crate::conn_id::ConnId;
 use crate::error::{Refusal, SendError};
 use crate::event::{Delivery, Event, SendReport};
 use crate::time::Instant;
-use crate::wire::{Flag, NodeId, Origin, PathfindingMessage, is_reserved};
+use crate::wire::{Flag, MAX_ID_LEN, NodeId, Origin, PathfindingMessage, base58, is_reserved};
 
 /// How many equal messages of one second a node of the 0.2 protocol can tell apart: all but the
 /// first are stamped with one of the seconds after.
@@ -51,7 +51,7 @@ impl Node {
         sub_flag: &[u8],
         packets: &[P],
     ) -> Result<SendReport, SendError> {
-        let payload = self.check_payload(sub_flag, packets)?;
+        let payload = self.check_payload(now, sub_flag, packets)?;
         if sub_flag == Flag::Whisper.as_bytes() {
             return Err(SendError::ReservedFlag);
         }
@@ -90,10 +90,34 @@ impl Node {
         Ok(report)
     }
 
+    /// The most bytes that one more packet may have beside these, in a broadcast or a whisper under
+    /// the usual sub-flag; `None` where they are too much already.
+    pub fn longest_packet(&self, now: Instant, beside: &[&[u8]]) -> Option<usize> {
+        let packets = beside.iter().copied().chain([&[][..]]);
+        let payload = std::iter::once(Flag::Broadcast.as_bytes()).chain(packets);
+        let (count, len) = self.measure(now, payload);
+        if count > self.config.max_packets {
+            return None;
+        }
+        self.config.max_frame_len.checked_sub(len)
+    }
+
+    /// The packets and bytes of a broadcast with this payload, its header at its longest: with a
+    /// message id of the 0.2 protocol, and the latest stamp that an equal message can get.
+    fn measure<'a>(&self, now: Instant, payload: impl Iterator<Item = &'a [u8]>) -> (usize, usize) {
+        let latest = base58::encode_u64(self.wall(now).as_secs().saturating_add(MAX_EQUAL));
+        let header = [Flag::Broadcast.as_str().len(), self.id.as_bytes().len(), MAX_ID_LEN];
+        let lens = header.into_iter().chain([latest.len()]).chain(payload.map(<[u8]>::len));
+        lens.fold((0, 0_usize), |(count, total), len| {
+            (count + 1, total.saturating_add(len).saturating_add(4))
+        })
+    }
+
     /// The payload of the user's packets under a sub-flag, if receivers with this node's limits
     /// would take it.
     pub(super) fn check_payload<'a, P: AsRef<[u8]>>(
         &self,
+        now: Instant,
         sub_flag: &'a [u8],
         packets: &'a [P],
     ) -> Result<Vec<&'a [u8]>, SendError> {
@@ -103,16 +127,9 @@ impl Node {
         if is_reserved(sub_flag) {
             return Err(SendError::ReservedFlag);
         }
-        // The header: flag, sender, message id and time, at their longest.
-        let header = [Flag::Renegotiate.as_bytes(), self.id.as_bytes(), &[0; 66], &[0; 11]];
         let payload: Vec<&[u8]> =
             std::iter::once(sub_flag).chain(packets.iter().map(AsRef::as_ref)).collect();
-        let (count, len) = header
-            .into_iter()
-            .chain(payload.iter().copied())
-            .fold((0, 0_usize), |(count, len), packet| {
-                (count + 1, len.saturating_add(packet.len()).saturating_add(4))
-            });
+        let (count, len) = self.measure(now, payload.iter().copied());
         let (max_count, max_len) = (self.config.max_packets, self.config.max_frame_len);
         if count > max_count {
             Err(SendError::TooManyPackets { count, max: max_count })

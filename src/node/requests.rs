@@ -102,7 +102,7 @@ impl Node {
         sub_flag: &[u8],
         packets: &[P],
     ) -> Result<Whispered, SendError> {
-        let payload = self.check_payload(sub_flag, packets)?;
+        let payload = self.check_payload(now, sub_flag, packets)?;
         let max = self.config.max_frame_len;
         let message = self
             .make(now, Flag::Whisper, &payload)

@@ -36,8 +36,14 @@ pub struct Swarm {
     pub topology: Topology,
     /// How the links behave.
     pub link: LinkOptions,
+    /// Whether each link is dialled from both of its ends.
+    pub from_both_ends: bool,
+    /// Whether the nodes tell each other what they can do beyond the 0.2 protocol.
+    pub extension: bool,
     /// When nodes compress.
     pub compress: Compress,
+    /// The longest message of the mesh, in bytes.
+    pub max_frame_len: usize,
     /// The number of things that users do.
     pub actions: usize,
     /// The faults that are on, and how many there are of each.
@@ -94,6 +100,9 @@ impl Swarm {
             _ => Compress::WhenItPays,
         };
         let link = draw_link(&mut rng);
+        let from_both_ends = rng.random();
+        let extension = rng.random_range(0..4) > 0;
+        let max_frame_len = *[1 << 10, 5_000, 100_000].get(rng.random_range(0..3)).unwrap_or(&0);
         let mut some = |most: usize| if rng.random() { rng.random_range(1..=most) } else { 0 };
         let faults = Faults {
             cuts: some(nodes * 2),
@@ -104,7 +113,18 @@ impl Swarm {
             clock_steps: some(nodes),
         };
         let actions = rng.random_range(20..=120);
-        Self { seed, nodes, topology, link, compress, actions, faults }
+        Self {
+            seed,
+            nodes,
+            topology,
+            link,
+            from_both_ends,
+            extension,
+            compress,
+            max_frame_len,
+            actions,
+            faults,
+        }
     }
 
     /// Lives through the scenario.
@@ -119,12 +139,17 @@ impl Swarm {
         for _ in 0..self.nodes {
             let config = Config {
                 max_outgoing: 0,
+                extension: self.extension,
                 compress: self.compress,
+                max_frame_len: self.max_frame_len,
                 ..Config::new(Protocol::new("mesh", "Plaintext"))
             };
             world.add(config, Recorder::default());
         }
         world.link(&self.topology);
+        if self.from_both_ends {
+            world.link_back();
+        }
         for (at, deed) in self.plan(&mut rng) {
             world.run_for((Duration::ZERO + at).saturating_sub(since_dawn(&world)));
             self.carry_out(&mut world, &mut rng, deed);
@@ -206,32 +231,58 @@ impl Swarm {
         world.run_for(CALM);
     }
 
-    /// Everybody hears everybody once more.
+    /// Everybody hears everybody once more: messages that nobody else sends, messages that all
+    /// send at once, messages that differ in the borders of their packets alone, and the longest
+    /// that the mesh takes.
     fn check_liveness(&self, world: &mut World) {
         let ids: Vec<Option<NodeId>> = (0..self.nodes).map(|node| world.id(node)).collect();
-        for node in 0..self.nodes {
-            let text = format!("at last {node}");
-            if let Err(error) = world.broadcast(node, &[text]) {
-                world.fail(node, &format!("cannot broadcast when the faults are over: {error}"));
+        let said = |node: usize| -> Vec<Vec<Vec<u8>>> {
+            let split =
+                |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+            let mine = format!("at last {node}");
+            let mut said = vec![split(&[&mine]), split(&["all"]), split(&["al", "l"])];
+            if node == 0 {
+                said.push(vec![vec![7; longest_packet(world, node)]]);
             }
-        }
-        world.run_for(ECHO);
-        for (from, sender) in ids.iter().enumerate() {
-            let Some(sender) = sender else { continue };
-            for to in (0..self.nodes).filter(|to| *to != from) {
-                let text = format!("at last {from}");
-                if world.received(to, *sender, &[text]) != 1 {
-                    world.fail(to, &format!("has not heard node {from} when the faults are over"));
+            said
+        };
+        let all: Vec<Vec<Vec<Vec<u8>>>> = (0..self.nodes).map(said).collect();
+        for (node, messages) in all.iter().enumerate() {
+            for packets in messages {
+                if let Err(error) = world.broadcast(node, packets) {
+                    world.fail(node, &format!("cannot broadcast though no fault is left: {error}"));
                 }
             }
         }
-        for node in 0..self.nodes {
-            let open = world.node(node).map_or(0, |node| node.pending_requests().count());
-            if open > 0 {
-                world.fail(node, "has questions open when the faults are over");
+        world.run_for(ECHO);
+        for ((from, messages), sender) in all.iter().enumerate().zip(ids) {
+            let Some(sender) = sender else { continue };
+            for to in (0..self.nodes).filter(|to| *to != from) {
+                if messages.iter().any(|packets| world.received(to, sender, packets) != 1) {
+                    world.fail(to, &format!("has not heard node {from} though no fault is left"));
+                }
             }
         }
+        (0..self.nodes).for_each(|node| check_rest(world, node));
     }
+}
+
+/// When nothing is left to be done, nothing is left undone.
+fn check_rest(world: &World, index: usize) {
+    let Some(node) = world.node(index) else { return };
+    if node.pending_requests().count() > 0 {
+        world.fail(index, "has open questions at rest");
+    }
+    if let Some(info) = node.routing_table().find(|info| info.backlog_len > 0) {
+        world.fail(index, &format!("has a backlog at rest: {} on {}", info.backlog_len, info.conn));
+    }
+}
+
+/// The longest packet that a node of this mesh may send alone.
+fn longest_packet(world: &World, index: usize) -> usize {
+    let max = world.node(index).map_or(0, |node| node.config().max_frame_len);
+    let node = world.node(index);
+    node.and_then(|node| node.longest_packet(world.now(), &[])).unwrap_or(max)
 }
 
 /// One thing that happens.

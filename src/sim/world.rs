@@ -113,6 +113,13 @@ impl<A: App> World<A> {
         self.call(from, |node, now| node.add_seed(now, addr_of(to)));
     }
 
+    /// Makes both ends of every link dial the other.
+    pub fn link_back(&mut self) {
+        for (from, to) in self.wanted.clone() {
+            self.connect(to, from);
+        }
+    }
+
     /// Makes nodes that were started again dial those that they were to dial before.
     pub fn link_again(&mut self) {
         for (from, to) in self.wanted.clone() {

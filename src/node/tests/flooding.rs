@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::net::{Net, WALL, config};
 use crate::error::{CloseReason, Refusal, SendError};
 use crate::event::Event;
-use crate::node::{Config, Input};
+use crate::node::{Compress, Config, Input};
 use crate::time::UnixTime;
 use crate::wire::Compressions;
 
@@ -224,4 +224,33 @@ fn t24_a_message_from_another_time_is_neither_delivered_nor_passed_on() {
     assert_eq!(line.take_texts(2), ["now"]);
     let dropped = line.nodes[1].stats().dropped;
     assert_eq!((dropped.stale, dropped.future), (1, 1));
+}
+
+#[test]
+fn what_came_plain_is_passed_on_plain_and_what_came_compressed_is_compressed() {
+    let mut line = Net::line(3);
+    let bytes_out = |line: &Net| line.nodes[1].stats().bytes_out;
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    })
+    .take(2_000)
+    .collect();
+    for (packet, range) in [(noise, 2_000..2_300), (vec![b'x'; 2_000], 50..500)] {
+        let before = bytes_out(&line);
+        line.call(0, |node, now| node.broadcast(now, &[&packet])).unwrap();
+        line.run_for(10);
+        assert!(range.contains(&(bytes_out(&line) - before)));
+    }
+    // What would shrink, from a node that never compresses: the next one takes its word for it.
+    let mut plain = Net::with(3, Config { compress: Compress::Never, ..config() });
+    plain.nodes[1] = Net::with(2, config()).nodes.remove(1);
+    plain.dial(0, 1);
+    plain.dial(1, 2);
+    plain.run_for(100);
+    let before = bytes_out(&plain);
+    plain.call(0, |node, now| node.broadcast(now, &[vec![b'x'; 2_000]])).unwrap();
+    plain.run_for(10);
+    assert!(bytes_out(&plain) - before > 2_000);
 }

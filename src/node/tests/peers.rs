@@ -125,13 +125,13 @@ fn told(bench: &mut Bench, conn: crate::conn_id::ConnId) -> Vec<PeerEntry> {
 }
 
 #[test]
-fn a_list_names_every_neighbor_but_its_reader_and_no_more_than_a_hundred() {
+fn a_list_names_every_neighbor_but_its_reader_and_no_more_than_32() {
     let mut bench = Bench::with(Config { max_incoming: 200, ..config() });
-    for number in 0..105_u64 {
+    for number in 0..40_u64 {
         let conn = bench.accept(1);
         bench.receive(conn, &handshake(&format!("n{number}"), Some(number), None));
         let told = told(&mut bench, conn);
-        assert_eq!(told.len(), usize::try_from(number).unwrap().min(100));
+        assert_eq!(told.len(), usize::try_from(number).unwrap().min(32));
         assert!(told.iter().all(|entry| entry.id != id(&format!("n{number}"))));
     }
 }
@@ -180,4 +180,44 @@ fn four_probes_at_most_are_under_way_and_each_ends_with_its_connection() {
     let reached: Vec<_> =
         told(&mut bench, conn).into_iter().filter_map(|entry| entry.address).collect();
     assert_eq!(reached, [addr(2).into()]);
+}
+
+#[test]
+fn what_was_reached_stays_known_when_a_connection_is_replaced() {
+    let mut bench = Bench::new();
+    bench.dialed(1, "py", None);
+    // A py2p node writes on the connection that it has opened last.
+    bench.neighbor(1, "py", None);
+    let asker = bench.accept(2);
+    bench.receive(asker, &handshake("rs", Some(2), None));
+    let lists = bench.sent(asker);
+    let list = lists.iter().find_map(|m| PeerEntry::decode_list(m.payload(), 10).ok()).unwrap();
+    assert_eq!(list, [PeerEntry { address: Some(addr(1).into()), id: id("py") }]);
+}
+
+#[test]
+fn an_address_is_probed_by_one_probe_at_a_time() {
+    let mut bench = Bench::new();
+    for name in ["one", "two"] {
+        let conn = bench.accept(1);
+        bench.receive(conn, &handshake(name, Some(1), Some(addr(1).into())));
+    }
+    assert_eq!(bench.dials().len(), 1);
+}
+
+#[test]
+fn a_list_is_cut_to_what_a_node_with_the_same_limits_takes() {
+    let mut bench = Bench::with(Config { max_frame_len: 1 << 10, ..config() });
+    for number in 0..60 {
+        let name = format!("{number:z>66}");
+        bench.dialed(number + 1, &name, Some(9));
+    }
+    let asker = bench.neighbor(70, "one", Some(1));
+    bench.call(|node, now| node.disconnect(now, &id("one")));
+    let again = bench.accept(70);
+    bench.receive(again, &handshake("two", Some(2), None));
+    let lists = bench.sent(again);
+    let list = lists.iter().find(|m| m.payload().next() == Some(b"peers")).unwrap();
+    assert!((500..=1_024).contains(&list.packets().body().len()), "{list:?}");
+    assert_ne!(asker, again);
 }

@@ -192,3 +192,30 @@ fn a_broadcast_is_not_passed_on_to_the_neighbor_that_made_it() {
     bench.receive(between, &numbered("waterfall", "maker", 1, "x"));
     assert_eq!((bench.said(maker).len(), bench.texts().len()), (0, 1));
 }
+
+#[test]
+fn only_the_neighbor_itself_sends_its_broadcasts_straight() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    let calm = bench.neighbor(2, "rs", Some(2));
+    for (sender, second, is_straight) in [("py", 0, true), ("far", 0, false), ("far", 5, false)] {
+        bench.receive(py, &frame_at(second, "broadcast", sender, &["broadcast", sender]));
+        let stated: Vec<_> =
+            bench.sent(calm).iter().map(|message| Origin::decode(message.stated_id())).collect();
+        match (is_straight, second) {
+            (true, _) => assert_eq!(stated, [Some(Origin { incarnation: 0, sequence: 0 })]),
+            (false, 0) => assert_eq!(stated, [None], "hearsay keeps its message id"),
+            (false, _) => assert!(stated.is_empty(), "and is dropped when it is heard again"),
+        }
+    }
+}
+
+#[test]
+fn a_waterfall_with_the_sub_flag_whisper_is_for_this_node_alone() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    let other = bench.neighbor(2, "rs", Some(2));
+    bench.receive(py, &frame("waterfall", "far", &["whisper", "psst"]));
+    assert_eq!(bench.texts(), ["psst"]);
+    assert_eq!(bench.said(other), [""; 0]);
+}
