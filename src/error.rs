@@ -35,7 +35,10 @@ pub enum CloseReason {
         unsent_len: usize,
     },
     /// The peer said nothing when it was asked for a sign of life.
-    Silent,
+    Silent {
+        /// The bytes that it did not take.
+        unsent_len: usize,
+    },
     /// This node's user ended it.
     Local,
     /// The peer ended it.
@@ -111,7 +114,9 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer stopped reading, {unsent_len} bytes were not sent")
             }
             Self::WrongPeer(id) => write!(f, "another node answered, {}", id.short()),
-            Self::Silent => write!(f, "the peer gave no sign of life"),
+            Self::Silent { unsent_len } => {
+                write!(f, "the peer gave no sign of life, {unsent_len} bytes were not sent")
+            }
             Self::Local => write!(f, "closed by this node"),
             Self::Remote => write!(f, "closed by the peer"),
             Self::Network(error) => write!(f, "the network failed: {error}"),
@@ -402,6 +407,10 @@ pub enum WhisperError {
     NotFound(LocateError),
     /// The node was located, and could not be met there.
     Unreachable(CloseReason),
+    /// The node was located at an address that this one does not dial on another's word: a host
+    /// name, a port below 1,024, or an address that reaches no further than the teller's own
+    /// machine or network. See PROTOCOL.md §3.2.
+    NotDialable,
     /// The node was met, and its queue did not take the message.
     Refused(Refusal),
 }
@@ -412,6 +421,9 @@ impl fmt::Display for WhisperError {
             Self::Send(error) => error.fmt(f),
             Self::NotFound(error) => error.fmt(f),
             Self::Unreachable(reason) => write!(f, "the node could not be met: {reason}"),
+            Self::NotDialable => {
+                write!(f, "the node is at an address that is not dialled on another's word")
+            }
             Self::Refused(refusal) => write!(f, "the node did not take the message: {refusal}"),
         }
     }

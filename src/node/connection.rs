@@ -35,6 +35,8 @@ pub(super) struct Connection {
     pub(super) extension: Option<Extension>,
     /// Whom this node wants to find at the other end, if anybody will not do.
     pub(super) expected: Option<NodeId>,
+    /// What has come on it that costs more than it does.
+    pub(super) budgets: Budgets,
     /// A question about this connection that has to wait for its handshake, and where it came
     /// from.
     pub(super) question: Option<(ConnId, LinkName)>,
@@ -78,6 +80,10 @@ pub(super) struct Parked {
     pub(super) handshake: Handshake,
     /// The connection that was there before.
     pub(super) incumbent: ConnId,
+    /// When it was parked.
+    pub(super) since: Instant,
+    /// When the incumbent was last asked; `None` where its queue had no room for the question.
+    pub(super) asked_at: Option<Instant>,
 }
 
 /// What a peer's handshake told, and what was found out since.
@@ -91,7 +97,6 @@ pub(super) struct Peer {
     pub(super) reached: Option<SocketAddr>,
     /// The last broadcast or whisper sent to it, if it is short enough to be sent again.
     pub(super) last_sent: Option<PathfindingMessage>,
-    pub(super) budgets: Budgets,
 }
 
 /// What a peer has asked for within the last minute.
@@ -125,6 +130,7 @@ impl Connection {
             link,
             extension: None,
             expected: None,
+            budgets: Budgets::default(),
             question: None,
         }
     }

@@ -50,9 +50,9 @@ impl Node {
     fn on_undecodable(&mut self, now: Instant, conn: ConnId, is_empty: bool, error: DecodeError) {
         let may_be_compression =
             matches!(error, DecodeError::PacketLengths | DecodeError::TooFewPackets { .. });
-        let peer = self.connections.get_mut(&conn).and_then(|connection| connection.peer_mut());
-        let forgiven =
-            peer.is_some_and(|peer| peer.budgets.undecodable.spend(now, MAX_UNDECODABLE));
+        let forgiven = self.connections.get_mut(&conn).is_some_and(|connection| {
+            connection.id().is_some() && connection.budgets.undecodable.spend(now, MAX_UNDECODABLE)
+        });
         if !forgiven {
             return self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort);
         }
@@ -107,7 +107,7 @@ impl Node {
                 self.end(now, conn, reason, CloseMode::Abort);
             }
             (Some(Flag::Renegotiate), _) => self.on_renegotiate(now, conn, message),
-            (_, Some(Flag::Request)) => self.on_request(now, neighbor, message),
+            (_, Some(Flag::Request)) => self.on_request(now, conn, neighbor, message),
             (_, Some(Flag::Response)) => self.on_response(now, conn, message),
             (_, Some(Flag::Peers)) => self.on_peers(now, conn, message),
             (Some(Flag::Whisper), None) if is_extended && is_control(message) => {

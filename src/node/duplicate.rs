@@ -24,6 +24,12 @@ use crate::wire::{Control, Flag, Handshake, LinkName, LinkVerdict, NodeId};
 /// How long the first connection may be silent before the second takes its place.
 const PROOF_OF_LIFE: Duration = Duration::from_secs(5);
 
+/// How long a second connection may wait for the word of the first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The most second connections that wait for the word of one first.
+const MAX_PARKED: usize = 4;
+
 /// How long a connection that a py2p node has replaced is still read. It closes the old one by
 /// itself; being closed on it would make it forget the new one as well.
 const LEGACY_LINGER: Duration = Duration::from_secs(60);
@@ -42,6 +48,7 @@ impl Node {
             (Some(Form::Extended), Some(Form::Extended)) => {
                 self.park(now, newcomer, incumbent, handshake);
             }
+            // The handshake was looked at before: this one came while it was held.
             (Some(Form::Extended), _) => {
                 self.stats.impostors += 1;
                 self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
@@ -51,8 +58,15 @@ impl Node {
     }
 
     fn park(&mut self, now: Instant, newcomer: ConnId, incumbent: ConnId, handshake: Handshake) {
+        let id = Some(handshake.id);
+        let is_parked = |other: &&Connection| matches!(other.phase, Phase::Parked(_));
+        let parked = self.connections.values().filter(is_parked).filter(|other| other.id() == id);
+        if parked.count() >= MAX_PARKED {
+            return self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
+        }
         if let Some(connection) = self.connections.get_mut(&newcomer) {
-            connection.phase = Phase::Parked(Box::new(Parked { handshake, incumbent }));
+            let parked = Parked { handshake, incumbent, since: now, asked_at: None };
+            connection.phase = Phase::Parked(Box::new(parked));
             self.ask(now, newcomer);
         }
     }
@@ -65,23 +79,35 @@ impl Node {
             return;
         };
         let (incumbent, mine) = (parked.incumbent, connection.link);
-        self.send_control(now, incumbent, Control::Ask(LinkName { yours: extension.link, mine }));
+        let question = Control::Ask(LinkName { yours: extension.link, mine });
+        let asked = self.send_control(now, incumbent, question);
+        let connection = self.connections.get_mut(&newcomer);
+        if let Some(Phase::Parked(parked)) = connection.map(|found| &mut found.phase) {
+            parked.asked_at = asked.then_some(now);
+        }
         self.timers.set(Timer::Opening(newcomer), now + PROOF_OF_LIFE);
     }
 
-    /// No answer has come about a parked connection. One that has said something else meanwhile
-    /// is alive, and only busy; or it was too busy to be asked.
+    /// No answer has come about a parked connection. A first connection that has said something
+    /// else meanwhile, or takes what is queued for it, is alive and only busy; one whose queue had
+    /// no room for the question was not asked yet.
     pub(super) fn on_silence(&mut self, now: Instant, newcomer: ConnId) {
         let Some(connection) = self.connections.get(&newcomer) else { return };
         let Phase::Parked(parked) = &connection.phase else { return };
-        let incumbent = parked.incumbent;
-        let heard = self.connections.get(&incumbent).map(|found| found.last_received);
-        match heard.map(|heard| heard + PROOF_OF_LIFE).filter(|&until| until > now) {
-            Some(until) => {
-                self.ask(now, newcomer);
-                self.timers.set(Timer::Opening(newcomer), until);
-            }
-            None => self.end(now, incumbent, CloseReason::Silent, CloseMode::Abort),
+        let (incumbent, since, asked_at) = (parked.incumbent, parked.since, parked.asked_at);
+        if now.since(since) >= PATIENCE {
+            return self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
+        }
+        let Some(asked_at) = asked_at else { return self.ask(now, newcomer) };
+        let alive_at = self.connections.get(&incumbent).map_or(Instant::ZERO, |found| {
+            let progress = (found.backlog_len > 0).then_some(found.last_progress);
+            found.last_received.max(progress.unwrap_or_default())
+        });
+        if alive_at > asked_at {
+            self.ask(now, newcomer);
+        } else {
+            let unsent_len = self.connections.get(&incumbent).map_or(0, |found| found.backlog_len);
+            self.end(now, incumbent, CloseReason::Silent { unsent_len }, CloseMode::Abort);
         }
     }
 
@@ -257,15 +283,13 @@ impl Node {
         self.timers.set(Timer::Linger(conn), now + linger);
     }
 
-    /// Sends a word about connections, on any connection that can still be written to.
-    fn send_control(&mut self, now: Instant, conn: ConnId, control: Control) {
+    /// Sends a word about connections, on any connection that can still be written to. Returns
+    /// whether its queue had room.
+    fn send_control(&mut self, now: Instant, conn: ConnId, control: Control) -> bool {
         let is_open = self.connections.get(&conn).is_some_and(|connection| {
             matches!(connection.phase, Phase::Established(_) | Phase::Parked(_))
         });
-        if let Some(message) = self.make(now, Flag::Whisper, &control.encode()) {
-            if is_open {
-                self.transmit(now, conn, frame_of(message.packets().body()));
-            }
-        }
+        let message = self.make(now, Flag::Whisper, &control.encode()).filter(|_| is_open);
+        message.is_some_and(|message| self.transmit(now, conn, frame_of(message.packets().body())))
     }
 }

@@ -61,7 +61,8 @@ impl Echoes {
     pub(super) fn is_echo(&mut self, now: Instant, content: u128, provenance: Provenance) -> bool {
         self.turn(now);
         let before = self.current.get(&content).or_else(|| self.previous.get(&content)).copied();
-        if before.is_none() && self.current.len() >= self.max_len {
+        let has_room = self.current.len() < self.max_len || self.current.contains_key(&content);
+        if before.is_none() && !has_room {
             // Without memory for it, hearsay could come again and again. What is certain cannot.
             return provenance == Provenance::Hearsay;
         }
@@ -73,7 +74,9 @@ impl Echoes {
             (Some(before), Provenance::Hearsay) => before,
             _ => provenance,
         };
-        self.current.insert(content, remembered);
+        if has_room {
+            self.current.insert(content, remembered);
+        }
         is_echo
     }
 
@@ -154,6 +157,11 @@ mod tests {
         }
         assert!(echoes.is_echo(at(0), 9, Hearsay));
         assert!(!echoes.is_echo(at(0), 9, Certain));
-        assert!(echoes.current.len() <= 3);
+        for minute in 1..10 {
+            for content in (100 * u128::from(minute)..).take(3).chain(0..3) {
+                echoes.is_echo(at(minute * 60), content, Hearsay);
+            }
+            assert!(echoes.current.len() <= 3);
+        }
     }
 }

@@ -208,9 +208,12 @@ impl Node {
         let content = self.digester.content(&sender, message.payload());
         let key = match origin {
             Some(origin) if origin != STRAIGHT => {
-                SeenKey::Origin(self.digester.origin(&sender, origin))
+                SeenKey::Origin(self.digester.origin(&sender, origin) ^ content)
             }
-            _ => SeenKey::Legacy(content),
+            Some(_) => SeenKey::Legacy(content),
+            // A key of its own: hearsay that is dropped below must not stand for the message that
+            // it may be stamped like.
+            None => SeenKey::Legacy(!content),
         };
         match self.seen.insert(key, time, self.wall(now).as_secs()) {
             Verdict::Fresh => {}
@@ -284,7 +287,8 @@ impl Node {
             .flatten();
         let extended = match origin {
             Some(origin) => waterfall.with_stated_id(&origin.encode()).ok(),
-            None => Some(waterfall),
+            // Not what its last relay stated, which could look like an origin.
+            None => waterfall.with_stated_id(message.id().as_bytes()).ok(),
         }
         .filter(|_| wants(Form::Extended));
         let mut outgoing = self.outgoing_forms(legacy, extended);

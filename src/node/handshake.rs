@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::connection::{Budgets, Peer, Phase};
-use super::outgoing::frame_of;
+use super::connection::{Connection, Peer, Phase};
+use super::outgoing::{Form, frame_of};
 use super::timer::Timer;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
@@ -62,6 +62,9 @@ impl Node {
             Some(CloseReason::SelfConnection)
         } else if connection.expected.is_some_and(|expected| expected != handshake.id) {
             Some(CloseReason::WrongPeer(handshake.id))
+        } else if self.is_claimed(&handshake) {
+            self.stats.impostors += 1;
+            Some(CloseReason::Duplicate)
         } else {
             None
         };
@@ -78,9 +81,17 @@ impl Node {
         }
     }
 
+    /// Whether a handshake without our extension states the id of a neighbor that has it.
+    fn is_claimed(&self, handshake: &Handshake) -> bool {
+        let incumbent = self.table.conn(&handshake.id);
+        let incumbent = incumbent.and_then(|conn| self.connections.get(&conn));
+        handshake.extension.is_none() && incumbent.map(Connection::form) == Some(Form::Extended)
+    }
+
     fn hold(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.phase = Phase::Holding(Box::new(handshake));
+            self.timers.stop(Timer::Opening(conn));
             self.timers.set(Timer::Hold(conn), now + HOLD);
         }
     }
@@ -146,7 +157,6 @@ impl Node {
             since,
             reached,
             last_sent: None,
-            budgets: Budgets::default(),
         }));
         self.timers.stop(Timer::Opening(conn));
         self.table.insert(handshake.id, conn);

@@ -26,6 +26,7 @@ mod io;
 mod link;
 mod outgoing;
 mod peers;
+mod questions;
 mod renegotiate;
 mod requests;
 mod routing_table;

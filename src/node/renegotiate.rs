@@ -35,25 +35,28 @@ impl Node {
     /// Takes the peer's list, and answers with what both have unless the peer knows it already.
     fn on_compression(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
         let list = message.payload().nth(1).and_then(Compressions::from_json);
-        let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) else { return };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
         let Some(list) = list else { return self.stats.ignored += 1 };
-        if list == peer.compressions {
+        if connection.peer().is_none_or(|peer| peer.compressions == list) {
             return;
         }
-        if !peer.budgets.renegotiations.spend(now, MAX_RENEGOTIATIONS) {
+        if !connection.budgets.renegotiations.spend(now, MAX_RENEGOTIATIONS) {
             let reason = CloseReason::Misbehaved(Misbehavior::Renegotiation);
             return self.end(now, conn, reason, CloseMode::Abort);
         }
-        peer.compressions = list;
+        if let Some(peer) = connection.peer_mut() {
+            peer.compressions = list;
+        }
         let own = self.config.compressions;
         let common = Compressions::from_iter(own.iter().filter(|&method| list.contains(method)));
         self.send_compressions(now, conn, common);
     }
 
     fn on_resend(&mut self, now: Instant, conn: ConnId) {
-        let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) else { return };
-        let Some(message) = peer.last_sent.clone() else { return self.stats.ignored += 1 };
-        if peer.budgets.resends.spend(now, MAX_RESENDS) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let last_sent = connection.peer().and_then(|peer| peer.last_sent.clone());
+        let Some(message) = last_sent else { return self.stats.ignored += 1 };
+        if connection.budgets.resends.spend(now, MAX_RESENDS) {
             let resent = self.transmit_message(now, conn, message);
             log::trace!("{} {conn} resend: {resent:?}", self.id.short());
         } else {
@@ -75,8 +78,10 @@ impl Node {
     /// Tells a neighbor that its last frame could not be read, once a minute: to send it again,
     /// uncompressed.
     pub(super) fn complain(&mut self, now: Instant, conn: ConnId) {
-        let peer = self.connections.get_mut(&conn).and_then(|connection| connection.peer_mut());
-        if peer.is_some_and(|peer| peer.budgets.complaints.spend(now, 1)) {
+        let may = self.connections.get_mut(&conn).is_some_and(|connection| {
+            connection.peer().is_some() && connection.budgets.complaints.spend(now, 1)
+        });
+        if may {
             self.send_compressions(now, conn, Compressions::NONE);
             self.send_renegotiate(now, conn, &[Flag::Resend.as_bytes()]);
         }

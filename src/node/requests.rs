@@ -10,6 +10,7 @@ use rand::RngExt;
 use super::Node;
 use super::dial_policy::may_dial;
 use super::outgoing::Form;
+use super::questions::Questions;
 use super::timer::Timer;
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, LocateError, SendError, WhisperError};
@@ -19,8 +20,11 @@ use crate::wire::{
     Address, Flag, NodeId, PathfindingMessage, Request, RequestId, Response, Wanted,
 };
 
-/// The most questions of others that one neighbor may have passed on, a minute.
-const MAX_PASSED_ON: u32 = 600;
+/// The most questions a minute that are taken from one neighbor.
+const MAX_REQUESTS: u32 = 600;
+
+/// The most addresses that are dialled for one question: whoever hears it can answer it.
+const MAX_DIALS: u8 = 4;
 
 /// The most times a minute that a neighbor is told everybody that this node knows.
 const MAX_PEERS_LISTS: u32 = 1;
@@ -30,9 +34,8 @@ const MAX_PEERS_LISTS: u32 = 1;
 pub(super) struct Requests {
     /// This node's own, by the name that it gave them.
     own: BTreeMap<RequestId, Own>,
-    /// Every question met lately, so that each is dealt with once however often the mesh repeats
-    /// it; and the neighbor that the answer goes back to, while there is none.
-    met: BTreeMap<RequestId, Option<NodeId>>,
+    /// Everybody's, for as long as copies of them may come.
+    met: Questions,
 }
 
 /// Something that this node's user wants of a distant node.
@@ -40,8 +43,10 @@ pub(super) struct Requests {
 struct Own {
     wanted: NodeId,
     errand: Errand,
-    /// Why the node was not met when it was last dialled.
-    failure: Option<CloseReason>,
+    /// Why the node was not met at the last address that was told.
+    failure: Option<WhisperError>,
+    /// How many more addresses are dialled for it.
+    dials_left: u8,
 }
 
 /// What is wanted of the node once it is found.
@@ -135,8 +140,11 @@ impl Node {
             return Err(SendError::TooManyRequests);
         }
         let request_id = RequestId::new(self.rng.random());
-        self.meet_request(now, request_id, None);
-        self.requests.own.insert(request_id, Own { wanted, errand, failure: None });
+        if !self.meet_request(now, request_id, None, wanted) {
+            return Err(SendError::TooManyRequests);
+        }
+        let own = Own { wanted, errand, failure: None, dials_left: MAX_DIALS };
+        self.requests.own.insert(request_id, own);
         self.timers.set(Timer::Request(request_id), now + self.config.locate_timeout);
         match self.table.conn(&wanted).and_then(|conn| self.known_address(conn)) {
             // Only a locate comes here: it needs nobody else.
@@ -174,34 +182,38 @@ impl Node {
     pub(super) fn on_request(
         &mut self,
         now: Instant,
+        from: ConnId,
         neighbor: NodeId,
         message: &PathfindingMessage,
     ) {
-        let (Ok(request), Some(conn)) =
-            (Request::decode(message.payload()), self.table.conn(&neighbor))
-        else {
+        let (Ok(request), Some(conn), Some(connection)) = (
+            Request::decode(message.payload()),
+            self.table.conn(&neighbor),
+            self.connections.get_mut(&from),
+        ) else {
             return self.stats.ignored += 1;
         };
+        let form = connection.form();
+        let request_id = request.request_id;
+        let may = match request.wanted {
+            Wanted::Everybody => connection.budgets.peers_lists.spend(now, MAX_PEERS_LISTS),
+            Wanted::Node(wanted) => {
+                !self.requests.met.knows(&request_id)
+                    && connection.budgets.requests.spend(now, MAX_REQUESTS)
+                    && self.meet_request(now, request_id, Some(neighbor), wanted)
+            }
+        };
         match request.wanted {
-            Wanted::Everybody => {
-                let peer = self.connections.get_mut(&conn).and_then(|c| c.peer_mut());
-                if peer.is_some_and(|peer| peer.budgets.peers_lists.spend(now, MAX_PEERS_LISTS)) {
-                    self.send_peers(now, conn);
-                } else {
-                    self.stats.ignored += 1;
-                }
-            }
-            Wanted::Node(_) if self.requests.met.contains_key(&request.request_id) => {
-                self.stats.ignored += 1;
-            }
+            _ if !may => self.stats.ignored += 1,
+            Wanted::Everybody => self.send_peers(now, conn),
             Wanted::Node(wanted) => match self.address_of(&wanted) {
                 Some(address) => {
-                    let request_id = request.request_id;
-                    self.meet_request(now, request_id, None);
                     let response = Response { request_id, id: wanted, address: Some(address) };
                     self.respond(now, conn, &response);
                 }
-                None => self.pass_on(now, neighbor, conn, request.request_id, message),
+                // A py2p node asks its neighbors only, and could not reach a distant address.
+                None if form == Form::Legacy => self.stats.ignored += 1,
+                None => self.pass_on(now, conn, message),
             },
         }
     }
@@ -224,26 +236,9 @@ impl Node {
         }
     }
 
-    /// Passes a question on that this node cannot answer, once, from one node of this crate to
-    /// the others. A py2p node asks its neighbors only, and could not reach a distant address.
-    fn pass_on(
-        &mut self,
-        now: Instant,
-        asker: NodeId,
-        from: ConnId,
-        request_id: RequestId,
-        message: &PathfindingMessage,
-    ) {
-        let connection = self.connections.get_mut(&from);
-        let may = connection.is_some_and(|connection| {
-            connection.form() == Form::Extended
-                && connection
-                    .peer_mut()
-                    .is_some_and(|peer| peer.budgets.requests.spend(now, MAX_PASSED_ON))
-        });
-        if !may || !self.meet_request(now, request_id, Some(asker)) {
-            return self.stats.ignored += 1;
-        }
+    /// Passes a question on that this node cannot answer, from one node of this crate to the
+    /// others.
+    fn pass_on(&mut self, now: Instant, from: ConnId, message: &PathfindingMessage) {
         for conn in self.extended_neighbors() {
             if conn != from {
                 self.tell(now, conn, message.clone());
@@ -253,10 +248,16 @@ impl Node {
 
     /// Remembers a question for as long as copies of it may come. Returns whether there is memory
     /// for it.
-    fn meet_request(&mut self, now: Instant, request_id: RequestId, back: Option<NodeId>) -> bool {
-        let has_room = self.requests.met.len() < self.config.max_requests;
+    fn meet_request(
+        &mut self,
+        now: Instant,
+        request_id: RequestId,
+        asker: Option<NodeId>,
+        wanted: NodeId,
+    ) -> bool {
+        let max = self.config.max_requests;
+        let has_room = self.requests.met.insert(request_id, asker, wanted, max);
         if has_room {
-            self.requests.met.insert(request_id, back);
             self.timers.set(Timer::Forget(request_id), now + self.config.locate_timeout * 2);
         }
         has_room
@@ -264,7 +265,7 @@ impl Node {
 
     /// No more copies of a question will come.
     pub(super) fn forget_request(&mut self, request_id: &RequestId) {
-        self.requests.met.remove(request_id);
+        self.requests.met.forget(request_id);
     }
 
     fn extended_neighbors(&self) -> Vec<ConnId> {
@@ -280,27 +281,29 @@ impl Node {
             return self.stats.ignored += 1;
         };
         let Some(teller) = self.connections.get(&conn).map(|found| found.addr.ip()) else { return };
-        let met = self.requests.met.get_mut(&response.request_id);
-        if let Some(asker) = met.and_then(Option::take) {
+        // An answer without an address leaves the question open: another one may have it.
+        let Some(address) = response.address.clone() else { return self.stats.ignored += 1 };
+        if let Some(asker) = self.requests.met.way_back(&response.request_id, &response.id) {
             if let Some(back) = self.table.conn(&asker) {
                 self.respond(now, back, &response);
             }
             return;
         }
-        let own = self.requests.own.get(&response.request_id);
-        let (Some(own), Some(address)) =
-            (own.filter(|own| own.wanted == response.id), response.address)
-        else {
+        let own = self.requests.own.get_mut(&response.request_id);
+        let Some(own) = own.filter(|own| own.wanted == response.id && own.dials_left > 0) else {
             return self.stats.ignored += 1;
         };
         if matches!(own.errand, Errand::Locate) {
             return self.settle(&response.request_id, Ok(address));
         }
-        let Some(addr) = address.socket_addr().filter(|&addr| may_dial(addr, teller)) else {
-            return self.stats.ignored += 1;
-        };
-        if let Err(error) = self.dial_for(now, addr, Some(response.id)) {
-            log::debug!("{} does not dial {addr}: {error}", self.id.short());
+        match address.socket_addr().filter(|&addr| may_dial(addr, teller)) {
+            Some(addr) => {
+                own.dials_left -= 1;
+                if let Err(error) = self.dial_for(now, addr, Some(response.id)) {
+                    log::debug!("{} does not dial {addr}: {error}", self.id.short());
+                }
+            }
+            None => own.failure = Some(WhisperError::NotDialable),
         }
     }
 
@@ -321,7 +324,7 @@ impl Node {
     /// A node was dialled for a whisper, in vain. Another answer may lead to it yet.
     pub(super) fn on_unreachable(&mut self, id: &NodeId, reason: CloseReason) {
         for own in self.requests.own.values_mut().filter(|own| own.wanted == *id) {
-            own.failure = Some(reason);
+            own.failure = Some(WhisperError::Unreachable(reason));
         }
     }
 
@@ -341,7 +344,7 @@ impl Node {
         for request_id in self.requests.own.keys().copied().collect::<Vec<_>>() {
             self.settle(&request_id, Err(LocateError::Closed));
         }
-        for request_id in std::mem::take(&mut self.requests.met).into_keys() {
+        for request_id in self.requests.met.take_all() {
             self.timers.stop(Timer::Forget(request_id));
         }
     }
@@ -354,8 +357,7 @@ impl Node {
         match (own.errand, outcome) {
             (Errand::Locate, outcome) => self.emit(Event::LocateDone { request_id, outcome }),
             (Errand::Whisper(_), Err(error)) => {
-                let unreachable = own.failure.map(WhisperError::Unreachable);
-                let outcome = Err(unreachable.unwrap_or(WhisperError::NotFound(error)));
+                let outcome = Err(own.failure.unwrap_or(WhisperError::NotFound(error)));
                 self.emit(Event::WhisperDone { request_id, outcome });
             }
             // A whisper is done when it is queued, not when an address is known.

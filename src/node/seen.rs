@@ -36,7 +36,8 @@ const KEY_LEN: usize = 40;
 pub enum SeenKey {
     /// A message of the 0.2 protocol: [`Digester::content`](super::Digester::content).
     Legacy(u128),
-    /// A message that its sender numbered: [`Digester::origin`](super::Digester::origin).
+    /// A message that its sender numbered: [`Digester::origin`](super::Digester::origin) and its
+    /// content, so that a forged number stands for nothing but the forgery.
     Origin(u128),
 }
 

@@ -48,13 +48,19 @@ impl Extension {
         let (mut incarnation, mut link) = (None, None);
         for word in words {
             match word.split_once('=') {
-                Some(("incarnation", value)) => incarnation = u64::from_str_radix(value, 16).ok(),
-                Some(("link", value)) => link = u64::from_str_radix(value, 16).ok(),
+                Some(("incarnation", value)) => incarnation = parse_hex(value),
+                Some(("link", value)) => link = parse_hex(value),
                 _ => {}
             }
         }
         Some(Self { incarnation: incarnation?, link: link? })
     }
+}
+
+/// Reads hexadecimal digits alone: the standard library takes a sign as well.
+fn parse_hex(digits: &str) -> Option<u64> {
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| u64::from_str_radix(digits, 16).ok()).flatten()
 }
 
 /// The packet's text.
@@ -122,6 +128,7 @@ mod tests {
             "rs2p incarnation=x link=1",
             "rs2p incarnation=11111111111111111 link=1",
             "rs2p incarnation= link=1",
+            "rs2p incarnation=+5 link=1",
             "RS2P incarnation=1 link=1",
             "rs2p2 incarnation=1 link=1",
         ] {

@@ -8,7 +8,7 @@ use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior};
 use crate::event::Event;
 use crate::node::{Config, Input};
-use crate::wire::{Compressions, Handshake, PathfindingMessage};
+use crate::wire::{Compression, Compressions, Handshake, PathfindingMessage};
 
 /// A neighbor that reads these methods.
 fn neighbor(bench: &mut Bench, methods: &[&str]) -> ConnId {
@@ -40,7 +40,12 @@ fn a_new_list_is_taken_and_answered_with_what_both_have() {
     };
     let cases = vectors["renegotiation"].as_array().unwrap();
     assert!(cases.len() >= 8);
-    for case in cases {
+    // What a build without a method cannot answer with is not to be had from it.
+    let is_supported =
+        |name: &String| Compression::parse(name).is_none_or(Compression::is_supported);
+    let possible =
+        |case: &&Value| case["answer"].is_null() || names(&case["answer"]).iter().all(is_supported);
+    for case in cases.iter().filter(possible) {
         let mut bench = Bench::new();
         let before = names(&case["before"]);
         let conn = neighbor(&mut bench, &before.iter().map(String::as_str).collect::<Vec<_>>());

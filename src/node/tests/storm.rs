@@ -219,3 +219,38 @@ fn a_waterfall_with_the_sub_flag_whisper_is_for_this_node_alone() {
     assert_eq!(bench.texts(), ["psst"]);
     assert_eq!(bench.said(other), [""; 0]);
 }
+
+#[test]
+fn a_storm_does_not_swallow_the_equal_messages_of_its_origin() {
+    let mut bench = Bench::new();
+    let py = [bench.neighbor(1, "py1", None), bench.neighbor(2, "py2", None)];
+    for second in 0..30 {
+        bench.receive(py[0], &frame_at(second, "broadcast", "py1", &["broadcast", "tick"]));
+        for later in second..second + 5 {
+            bench.receive(py[1], &frame_at(later, "waterfall", "py1", &["broadcast", "tick"]));
+        }
+        bench.wait(1_000);
+    }
+    assert_eq!(bench.texts().len(), 30);
+}
+
+#[test]
+fn a_forged_number_stands_for_nothing_but_the_forgery() {
+    let mut bench = Bench::new();
+    let [victim, forger] = [bench.neighbor(1, "victim", Some(1)), bench.neighbor(2, "x", Some(2))];
+    bench.receive(forger, &numbered("waterfall", "victim", 5, "forged"));
+    bench.receive(victim, &numbered("broadcast", "victim", 5, "real"));
+    bench.receive(forger, &numbered("waterfall", "victim", 5, "real"));
+    assert_eq!(bench.texts(), ["forged", "real"]);
+}
+
+#[test]
+fn a_stated_id_that_looks_like_an_origin_is_not_passed_on() {
+    let mut bench = Bench::new();
+    let py = bench.neighbor(1, "py", None);
+    let other = bench.neighbor(2, "rs", Some(2));
+    bench.receive(py, &numbered("waterfall", "far", 5, "x"));
+    let sent = bench.sent(other);
+    assert_eq!(Origin::decode(sent[0].stated_id()), None);
+    assert_eq!(sent[0].stated_id(), sent[0].id().as_bytes());
+}
