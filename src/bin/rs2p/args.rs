@@ -111,19 +111,21 @@ pub(crate) fn seconds(option: &'static str, value: &OsString) -> Result<Duration
 }
 
 /// Reads one of several words.
-pub(crate) fn choice<T: Copy>(
+pub(crate) fn choice<T: Clone>(
     option: &'static str,
     value: &OsString,
     choices: &[(&str, T)],
 ) -> Result<T, UsageError> {
-    choices.iter().find(|(name, _)| value == name).map(|(_, choice)| *choice).ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        UsageError::BadValue {
-            option,
-            value: value.to_string_lossy().into_owned(),
-            expected: format!("one of {}", names.join(", ")),
-        }
-    })
+    choices.iter().find(|(name, _)| value == name).map(|(_, choice)| choice.clone()).ok_or_else(
+        || {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            UsageError::BadValue {
+                option,
+                value: value.to_string_lossy().into_owned(),
+                expected: format!("one of {}", names.join(", ")),
+            }
+        },
+    )
 }
 
 /// The known word that a mistyped one most likely stands for.

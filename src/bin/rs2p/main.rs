@@ -7,8 +7,11 @@
 mod args;
 mod clock;
 mod console;
+mod latencies;
 mod mesh;
+mod seed;
 mod topology;
+mod traffic;
 
 use std::error::Error;
 use std::ffi::OsString;
