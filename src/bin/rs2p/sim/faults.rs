@@ -9,7 +9,7 @@ use rand::seq::index;
 use rs2p::sim::Faults;
 
 use crate::args::UsageError;
-use crate::console::count;
+use crate::console::{count, grouped};
 
 /// Every kind by its name, with its field.
 const KINDS: [(&str, Field); 6] = [
@@ -75,8 +75,15 @@ pub(super) fn list(faults: &Faults) -> String {
 pub(super) fn in_words(faults: &Faults) -> String {
     let words = |(name, number): (&str, usize)| match name {
         "clocks" => count(number as u64, "clock step"),
-        "crashes" if number != 1 => count(number as u64, "crashe"),
-        "crashes" => "1 crash".to_owned(),
+        // The one whose plural is not its singular and an s.
+        "crashes" => {
+            if number == 1 {
+                "1 crash".to_owned()
+            } else {
+                format!("{} crashes", grouped(number as u64))
+            }
+        }
+        "black-holes" => count(number as u64, "black hole"),
         name => count(number as u64, name.trim_end_matches('s')),
     };
     counts(faults).map(words).collect::<Vec<_>>().join(", ")
@@ -196,7 +203,7 @@ mod tests {
         let expected = Faults { cuts: 3, crashes: 5, black_holes: 1, ..Faults::default() };
         assert_eq!(read, expected);
         assert_eq!(list(&read), "cuts=3,crashes=5,black-holes=1");
-        assert_eq!(in_words(&read), "3 cuts, 5 crashes, 1 black-hole");
+        assert_eq!(in_words(&read), "3 cuts, 5 crashes, 1 black hole");
         let all = "cuts=1,partitions=1,pauses=1,crashes=1,clocks=1,black-holes=1";
         assert_eq!(list(&faults(all).unwrap()), all);
     }

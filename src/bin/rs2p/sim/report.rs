@@ -178,7 +178,7 @@ impl Report {
             let [delivered, expected, missing] =
                 [round.delivered, round.expected, round.missing()].map(grouped);
             let text = format!(
-                "{delivered} of {expected} of {}, {missing} missing, once the faults were over",
+                "{delivered} of {expected}, {missing} missing: {} once the faults were over",
                 count(round.sent, "message")
             );
             show(!self.is_complete(), "after", text);
@@ -297,4 +297,47 @@ fn counts(faults: &Faults) -> Map<String, Value> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(args: &str) -> Report {
+        let parser = lexopt::Parser::from_args(args.split_whitespace());
+        let options = Options::parse(parser).unwrap();
+        let links = Links::new(&options.topology, options.nodes, 1);
+        let mut report = Report::new(&options, 1);
+        report.links_up = links.pairs().len();
+        report.links = Some(links);
+        report.talk = Round { sent: 2, expected: 4, delivered: 4 };
+        report
+    }
+
+    #[test]
+    fn a_run_is_good_where_all_of_it_is() {
+        let good = || report("--nodes 3 --messages 2");
+        assert!(good().is_ok());
+        assert!(!Report { links: None, ..good() }.is_ok());
+        assert!(!Report { links_up: 1, ..good() }.is_ok());
+        assert!(!Report { talk: Round { sent: 2, expected: 4, delivered: 3 }, ..good() }.is_ok());
+        assert!(!Report { talk: Round { sent: 1, expected: 2, delivered: 2 }, ..good() }.is_ok());
+        let failed = Report { failure: Some("G2".to_owned()), ..good() };
+        assert!(!failed.is_ok());
+        let figures: Value = serde_json::from_str(&failed.to_json()).unwrap();
+        assert_eq!((&figures["ok"], &figures["failure"]), (&false.into(), &"G2".into()));
+    }
+
+    #[test]
+    fn what_is_sent_among_faults_may_be_missing_and_what_is_sent_after_them_may_not() {
+        let after = |delivered, sent| {
+            let round = Round { sent, expected: 2 * sent, delivered };
+            let talk = Round { sent: 1, expected: 2, delivered: 1 };
+            let after = Some(Last { wanted: 3, links_up: 3, round });
+            Report { talk, after, ..report("--nodes 3 --messages 2 --faults cuts") }.is_ok()
+        };
+        assert!(after(6, 3));
+        assert!(!after(5, 3));
+        assert!(!after(4, 2), "a node could not send");
+    }
 }
