@@ -14,6 +14,18 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
+/// Simulates a mesh and reads its figures, but for those of real time and memory.
+fn simulated(args: &str) -> Value {
+    let output = rs2p(&format!("sim --json {args}"));
+    assert_eq!(output.status.code(), Some(0), "{args}: {output:?}");
+    assert_eq!(text(&output.stderr), "", "{args}");
+    let mut figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["ok"], true, "{args}: {figures}");
+    let real = figures.as_object_mut().unwrap().remove("real").unwrap();
+    assert!(real["us"].is_u64(), "{real}");
+    figures
+}
+
 /// Runs a mesh and reads its figures.
 fn figures(args: &str) -> Value {
     let output = rs2p(&format!("mesh --json {args}"));
@@ -112,6 +124,89 @@ fn the_text_tells_each_phase_in_plain_lines() {
 }
 
 #[test]
+fn a_simulated_mesh_of_every_shape_delivers_everything() {
+    for topology in ["line", "ring", "star", "grid", "random"] {
+        for nodes in [1, 2, 3, 10] {
+            let args = format!("--topology {topology} --nodes {nodes} --messages 7 --seed 5");
+            let figures = simulated(&args);
+            let expected = 7 * (nodes - 1);
+            assert_eq!(figures["deliveries"]["expected"], expected, "{args}");
+            assert_eq!(figures["deliveries"]["delivered"], expected, "{args}");
+            assert_eq!(figures["after"], Value::Null, "{args}");
+        }
+    }
+}
+
+#[test]
+fn a_simulation_repeats_by_its_seed_with_and_without_faults() {
+    let faults = "--faults cuts,partitions=2,pauses,crashes,clocks,black-holes=3";
+    for faults in ["", faults] {
+        let run = |seed| simulated(&format!("--nodes 12 --degree 3 --seed {seed} {faults}"));
+        assert_eq!(run(4), run(4));
+        assert_ne!(run(4)["trace_hash"], run(5)["trace_hash"]);
+    }
+    let figures = simulated(&format!("--nodes 12 --seed 4 --for 1m {faults}"));
+    assert_eq!(figures["faults"]["partitions"], 2, "{figures}");
+    assert_eq!(figures["for_us"], 60_000_000, "{figures}");
+    assert_eq!(figures["after"]["delivered"], 10 * 11, "{figures}");
+}
+
+#[test]
+fn a_simulation_tells_what_it_does_and_writes_its_trace() {
+    let path = std::env::temp_dir().join(format!("rs2p-trace-{}", std::process::id()));
+    let args = format!("sim --nodes 3 --messages 2 --seed 2 --trace {}", path.display());
+    let output = rs2p(&args);
+    let trace = std::fs::read_to_string(&path);
+    drop(std::fs::remove_file(&path));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let trace = trace.unwrap();
+    assert_eq!(trace.matches(" event message from=").count(), 4, "{trace}");
+    assert!(trace.lines().next().unwrap().contains("ms n"), "{trace}");
+    let shown = text(&output.stdout);
+    assert!(shown.starts_with("3 nodes, random, 2 messages of 64 bytes each over"), "{shown}");
+    assert!(shown.contains("\ndelivered  4 of 4, 0 missing, 0 twice\n"), "{shown}");
+    assert!(!shown.contains(['\x1b', '\r']), "{shown:?}");
+    let nowhere = rs2p("sim --nodes 3 --seed 1 --trace /nowhere/at/all");
+    assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+    assert!(text(&nowhere.stderr).starts_with("error: the trace could not be written"));
+}
+
+#[test]
+fn a_simulation_that_cannot_deliver_everything_says_how_to_repeat_it() {
+    // More at once than a neighbor's queue holds.
+    let output = rs2p("sim --nodes 2 --size 4000000 --messages 40 --for 1ms --seed 1");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let shown = text(&output.stdout);
+    let again = "again      rs2p sim --nodes 2 --topology random --degree 8 --seed 1 --messages 40 \
+                 --size 4000000 --for 1ms\n";
+    assert!(shown.ends_with(again), "{shown}");
+}
+
+#[test]
+fn a_sweep_counts_its_scenarios() {
+    let figures = simulated("--sweep 3 --seed 2");
+    assert_eq!((&figures["count"], &figures["seed"]), (&3.into(), &2.into()));
+    assert_eq!(figures["failed"], Value::Array(vec![]));
+    assert!(figures["deliveries"].as_u64().unwrap() > 0, "{figures}");
+    assert_eq!(figures, simulated("--sweep 3 --seed 2"));
+}
+
+#[test]
+fn the_help_of_sim_has_valid_examples() {
+    let output = rs2p("sim --help");
+    assert_eq!(rs2p("help sim"), output);
+    let help = text(&output.stdout);
+    let examples: Vec<&str> =
+        help.lines().filter_map(|line| line.strip_prefix("  rs2p sim")).collect();
+    assert!(examples.len() >= 3, "{help}");
+    for example in examples {
+        let shorter = if example.contains("--sweep") { "--sweep 1" } else { "--nodes 5" };
+        let output = rs2p(&format!("sim {example} {shorter}"));
+        assert_eq!(output.status.code(), Some(0), "{example}: {output:?}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_one_line_and_exit_code_2() {
     for (args, expected) in [
         ("mehs", "unknown command `mehs`; did you mean `mesh`?"),
@@ -123,6 +218,10 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
         ("mesh --nodes", "missing argument for option '--nodes'; try `rs2p --help`"),
         ("mesh --nodes 0", "--nodes takes a number from 1 to 512, not `0`"),
         ("mesh --timeout 0", "--timeout takes seconds from 0.001 to 3600, not `0`"),
+        ("smi", "unknown command `smi`; did you mean `sim`?"),
+        ("sim --node 3", "unknown option `--node`; did you mean `--nodes`?"),
+        ("sim --nodes 0", "--nodes takes a number from 1 to 100000, not `0`"),
+        ("sim --sweep 2 --size 3", "--size has no effect: --sweep draws all but the seed"),
         ("mesh --json=yes", "unexpected argument for option '--json': \"yes\"; try `rs2p --help`"),
     ] {
         let output = rs2p(args);

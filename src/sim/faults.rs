@@ -1,5 +1,6 @@
 //! What can go wrong in a world.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -56,7 +57,8 @@ impl<A: App> World<A> {
 
     /// Lets nothing through between the first nodes and all others, either way.
     pub fn partition(&mut self, inside: &[NodeIndex]) {
-        for &a in inside {
+        let inside: BTreeSet<NodeIndex> = inside.iter().copied().collect();
+        for &a in &inside {
             for b in 0..self.machines.len() {
                 if !inside.contains(&b) {
                     self.block(a, b);
@@ -89,12 +91,16 @@ impl<A: App> World<A> {
         }
     }
 
-    fn links_between(&self, a: NodeIndex, b: NodeIndex) -> Vec<LinkId> {
+    /// The links that either end still holds, in the order in which they were made.
+    fn links_between(&self, a: NodeIndex, b: NodeIndex) -> BTreeSet<LinkId> {
         let joins = |ends: [NodeIndex; 2]| ends == [a, b] || ends == [b, a];
-        let links = self.links.iter();
-        links
-            .filter(|(_, link)| joins(link.ends.map(|end| end.machine)))
-            .map(|(id, _)| *id)
+        [a, b]
+            .iter()
+            .filter_map(|&index| self.machines.get(index))
+            .flat_map(|machine| machine.links.values().copied())
+            .filter(|id| {
+                self.links.get(id).is_some_and(|link| joins(link.ends.map(|end| end.machine)))
+            })
             .collect()
     }
 

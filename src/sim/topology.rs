@@ -26,6 +26,18 @@ pub enum Topology {
 }
 
 impl Topology {
+    /// The shape in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Ring => "ring",
+            Self::Star => "star",
+            Self::Grid => "grid",
+            Self::Random { .. } => "random",
+            Self::Custom(_) => "custom",
+        }
+    }
+
     /// The links among `count` nodes: pairs of different nodes, each once.
     pub fn links(&self, count: usize, rng: &mut StdRng) -> Vec<(usize, usize)> {
         match self {

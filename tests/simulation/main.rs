@@ -1,5 +1,6 @@
 //! The mesh in the simulator.
 
+mod example;
 mod faults;
 mod locate;
 mod shapes;

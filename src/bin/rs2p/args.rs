@@ -110,20 +110,48 @@ pub(crate) fn seconds(option: &'static str, value: &OsString) -> Result<Duration
         })
 }
 
+/// Reads a time with its unit, from a millisecond to a day.
+pub(crate) fn time(option: &'static str, value: &OsString) -> Result<Duration, UsageError> {
+    let bad = || UsageError::BadValue {
+        option,
+        value: value.to_string_lossy().into_owned(),
+        expected: "a time from 1ms to 24h as 500ms, 30s, 2m or 1h".to_owned(),
+    };
+    let text = value.to_str().ok_or_else(bad)?;
+    let (number, unit) =
+        text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(bad)?);
+    let millis = match unit {
+        "ms" => 1.0,
+        "s" => 1e3,
+        "m" => 60e3,
+        "h" => 3_600e3,
+        _ => return Err(bad()),
+    };
+    let number: f64 = number.parse().map_err(|_| bad())?;
+    let range = Duration::from_millis(1)..=Duration::from_secs(24 * 3_600);
+    // Whole milliseconds, so that it can be shown and typed again.
+    Duration::try_from_secs_f64((number * millis).round() / 1e3)
+        .ok()
+        .filter(|time| range.contains(time))
+        .ok_or_else(bad)
+}
+
 /// Reads one of several words.
-pub(crate) fn choice<T: Copy>(
+pub(crate) fn choice<T: Clone>(
     option: &'static str,
     value: &OsString,
     choices: &[(&str, T)],
 ) -> Result<T, UsageError> {
-    choices.iter().find(|(name, _)| value == name).map(|(_, choice)| *choice).ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        UsageError::BadValue {
-            option,
-            value: value.to_string_lossy().into_owned(),
-            expected: format!("one of {}", names.join(", ")),
-        }
-    })
+    choices.iter().find(|(name, _)| value == name).map(|(_, choice)| choice.clone()).ok_or_else(
+        || {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            UsageError::BadValue {
+                option,
+                value: value.to_string_lossy().into_owned(),
+                expected: format!("one of {}", names.join(", ")),
+            }
+        },
+    )
 }
 
 /// The known word that a mistyped one most likely stands for.
@@ -184,6 +212,19 @@ mod tests {
         let read = |text: &str| seconds("--t", &text.into());
         assert_eq!(read("2.5").unwrap(), Duration::from_millis(2500));
         for bad in ["0", "-1", "nan", "inf", "1e99", "soon", ""] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        let read = |text: &str| time("--t", &text.into());
+        for (text, millis) in
+            [("1ms", 1), ("1500ms", 1_500), ("1.5s", 1_500), ("2m", 120_000), ("24h", 86_400_000)]
+        {
+            assert_eq!(read(text).unwrap(), Duration::from_millis(millis), "{text}");
+        }
+        for bad in ["", "s", "30", "0s", "-1s", "0.1ms", "25h", "1d", "1 s", "nan", "infs", "1s1"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

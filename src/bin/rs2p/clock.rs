@@ -1,8 +1,31 @@
 //! The only clock of the command line.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How often a terminal is told of progress.
+const PROGRESS_PERIOD: Duration = Duration::from_millis(50);
 
 #[expect(clippy::disallowed_methods, reason = "the commands measure real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// Tells when a terminal is to be told again.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    shown: Instant,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        Self { shown: now() }
+    }
+
+    pub(crate) fn is_due(&mut self) -> bool {
+        let due = self.shown.elapsed() >= PROGRESS_PERIOD;
+        if due {
+            self.shown = now();
+        }
+        due
+    }
 }

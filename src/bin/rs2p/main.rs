@@ -7,8 +7,12 @@
 mod args;
 mod clock;
 mod console;
+mod latencies;
 mod mesh;
+mod seed;
+mod sim;
 mod topology;
+mod traffic;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -27,14 +31,17 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: [Command; 1] =
-    [Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run }];
+const COMMANDS: [Command; 2] = [
+    Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run },
+    Command { name: "sim", summary: sim::SUMMARY, help: sim::HELP, run: sim::run },
+];
 
 /// Why a command did not do its job.
 #[derive(Debug)]
 enum Failure {
     Usage(UsageError),
     Mesh(mesh::MeshError),
+    Sim(sim::SimError),
 }
 
 impl From<UsageError> for Failure {
@@ -49,6 +56,12 @@ impl From<mesh::MeshError> for Failure {
     }
 }
 
+impl From<sim::SimError> for Failure {
+    fn from(error: sim::SimError) -> Self {
+        Self::Sim(error)
+    }
+}
+
 fn main() -> ExitCode {
     match run(std::env::args_os().skip(1)) {
         Ok(code) => code,
@@ -57,6 +70,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Mesh(error)) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+        Err(Failure::Sim(error)) => {
             complain(&error);
             ExitCode::FAILURE
         }

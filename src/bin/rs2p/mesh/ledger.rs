@@ -1,12 +1,13 @@
 //! Who was to receive what, and did.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rs2p::NodeId;
 
 use super::nodes::turn;
 use super::receivers::Receipt;
+use crate::latencies::Latencies;
 
 /// Keeps the messages that are on their way; of those that arrived everywhere, only the figures.
 #[derive(Debug)]
@@ -122,34 +123,6 @@ impl Ledger {
     }
 }
 
-/// How often each latency occurred, in microseconds: exact, however many deliveries there are.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Latencies {
-    counts: BTreeMap<u64, u64>,
-    total: u64,
-}
-
-impl Latencies {
-    fn add(&mut self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        *self.counts.entry(micros).or_default() += 1;
-        self.total += 1;
-    }
-
-    /// The latency that so many percent did not exceed: 0 is the least, 100 the greatest.
-    pub(super) fn percentile(&self, percent: u64) -> Option<Duration> {
-        let rank = (self.total * percent).div_ceil(100).max(1);
-        let mut passed = 0;
-        self.counts
-            .iter()
-            .find(|(_, count)| {
-                passed += **count;
-                passed >= rank
-            })
-            .map(|(micros, _)| Duration::from_micros(*micros))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,16 +181,5 @@ mod tests {
             Missing { number: 1, sender: 1, receivers: vec![0, 2] },
         ];
         assert_eq!((sent, missing), (2, expected.to_vec()));
-    }
-
-    #[test]
-    fn percentiles_are_those_of_the_sorted_list() {
-        let mut latencies = Latencies::default();
-        assert_eq!(latencies.percentile(50), None);
-        for micros in (1..=200).rev() {
-            latencies.add(Duration::from_micros(micros));
-        }
-        let found = [0, 50, 99, 100].map(|percent| latencies.percentile(percent).unwrap());
-        assert_eq!(found, [1, 100, 198, 200].map(Duration::from_micros));
     }
 }

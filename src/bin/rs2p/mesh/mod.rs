@@ -11,18 +11,17 @@ mod receivers;
 mod report;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
-use rand::TryRng;
-use rand::rngs::SysRng;
+use std::time::Duration;
 
 use crate::Failure;
-use crate::clock;
+use crate::clock::{self, Pulse};
 use crate::console::Console;
+use crate::seed;
 use crate::topology::Links;
+use crate::traffic::Traffic;
 pub(crate) use error::MeshError;
 use ledger::Ledger;
-use nodes::{Nodes, Traffic};
+use nodes::Nodes;
 use options::Options;
 pub(crate) use options::{HELP, SUMMARY};
 use receivers::{Body, Receivers};
@@ -34,9 +33,6 @@ const MAX_WINDOW: usize = 32;
 /// The most bytes of contents that are on their way at once: half of what waits for one neighbor.
 const MAX_WINDOW_LEN: usize = 4 << 20;
 
-/// How often a terminal is told of progress.
-const PROGRESS_PERIOD: Duration = Duration::from_millis(50);
-
 /// How often it is looked whether the mesh is quiet, and how long at most.
 const SETTLE_PERIOD: Duration = Duration::from_millis(5);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -46,11 +42,7 @@ const CALM_LOOKS: u32 = 4;
 
 pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let options = Options::parse(parser)?;
-    let seed = match options.seed {
-        Some(seed) => seed,
-        // Half as long as it could be, to be typed again.
-        None => u64::from(SysRng.try_next_u32().map_err(MeshError::Entropy)?),
-    };
+    let seed = seed::choose(options.seed).map_err(MeshError::Entropy)?;
     let console = if options.json { Console::stderr() } else { Console::stdout() };
     let report = Run { options: &options, console: &console }.run(seed)?;
     if options.json {
@@ -68,9 +60,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn run(&self, seed: u64) -> Result<Report, MeshError> {
-        let Options { nodes, topology, degree, .. } = *self.options;
+        let nodes = self.options.nodes;
         let start = clock::now();
-        let links = Links::new(topology, nodes, degree, seed);
+        let links = Links::new(&self.options.topology, nodes, seed);
         nodes::check_open_files(nodes, links.pairs().len())?;
         let mut report = Report::new(self.options, seed, &links);
         report.show_start(self.console);
@@ -118,8 +110,8 @@ impl Run<'_> {
         let message_count = self.options.messages;
         let total = message_count * nodes.receiver_count();
         let window = (MAX_WINDOW_LEN / self.options.size.max(1)).clamp(1, MAX_WINDOW);
-        let mut shown = clock::now();
-        let mut heard = shown;
+        let mut pulse = Pulse::new();
+        let mut heard = clock::now();
         while ledger.sent() < message_count || ledger.waiting() > 0 {
             if ledger.sent() < message_count && ledger.waiting() < window {
                 let number = ledger.begin(clock::now());
@@ -138,7 +130,7 @@ impl Run<'_> {
             if heard.elapsed() > self.options.timeout {
                 break;
             }
-            if is_due(&mut shown) {
+            if pulse.is_due() {
                 self.progress("delivered", ledger.delivered(), total);
             }
         }
@@ -184,13 +176,4 @@ fn wait(receivers: &Receivers, ledger: &mut Ledger, mut is_done: impl FnMut() ->
             ledger.record(&receipt);
         }
     }
-}
-
-/// Whether a terminal is to be told again.
-fn is_due(shown: &mut Instant) -> bool {
-    let due = shown.elapsed() >= PROGRESS_PERIOD;
-    if due {
-        *shown = clock::now();
-    }
-    due
 }

@@ -4,12 +4,13 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use rs2p::{Encryption, MeshSocket, NodeId, Stats};
+use rs2p::{Encryption, MeshSocket, NodeId};
 
 use super::error::MeshError;
 use super::options::Options;
 use super::receivers::Body;
 use crate::topology::Links;
+use crate::traffic::Traffic;
 
 /// The files that a node keeps open (listener, poller, waker) and those that each link does.
 const FILES_PER_NODE: usize = 3;
@@ -86,7 +87,8 @@ impl Nodes {
                     socket.routing_table().into_iter().map(|peer| peer.id).collect();
                 let is_found = |id: NodeId| found.contains(&id);
                 let missing = wanted
-                    .into_iter()
+                    .iter()
+                    .copied()
                     .filter(|&node| !self.sockets.get(node).is_some_and(|it| is_found(it.id())))
                     .collect();
                 return Err(MeshError::Joining { node, missing });
@@ -127,8 +129,7 @@ impl Nodes {
     }
 
     pub(super) fn traffic(&self) -> Traffic {
-        let stats = self.sockets.iter().map(MeshSocket::stats);
-        stats.fold(Traffic::default(), |sum, stats| sum.plus(&stats))
+        Traffic::of(self.sockets.iter().map(MeshSocket::stats))
     }
 
     pub(super) fn sockets(&self) -> &[MeshSocket] {
@@ -152,42 +153,4 @@ impl Nodes {
 /// The node that sends a message: each in turn.
 pub(super) fn turn(number: u64, node_count: usize) -> usize {
     usize::try_from(number).unwrap_or_default() % node_count.max(1)
-}
-
-/// What all nodes counted together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Traffic {
-    pub(super) frames_in: u64,
-    pub(super) frames_out: u64,
-    pub(super) bytes_out: u64,
-    /// Messages that came again, at another node or at their sender.
-    pub(super) duplicates: u64,
-    /// Messages dropped for any other reason.
-    pub(super) dropped: u64,
-    pub(super) refused: u64,
-}
-
-impl Traffic {
-    fn plus(self, stats: &Stats) -> Self {
-        let duplicates = stats.dropped.duplicate + stats.dropped.own;
-        Self {
-            frames_in: self.frames_in + stats.frames_in,
-            frames_out: self.frames_out + stats.frames_out,
-            bytes_out: self.bytes_out + stats.bytes_out,
-            duplicates: self.duplicates + duplicates,
-            dropped: self.dropped + stats.dropped.total() - duplicates,
-            refused: self.refused + stats.refused,
-        }
-    }
-
-    pub(super) fn since(self, earlier: &Self) -> Self {
-        Self {
-            frames_in: self.frames_in.saturating_sub(earlier.frames_in),
-            frames_out: self.frames_out.saturating_sub(earlier.frames_out),
-            bytes_out: self.bytes_out.saturating_sub(earlier.bytes_out),
-            duplicates: self.duplicates.saturating_sub(earlier.duplicates),
-            dropped: self.dropped.saturating_sub(earlier.dropped),
-            refused: self.refused.saturating_sub(earlier.refused),
-        }
-    }
 }

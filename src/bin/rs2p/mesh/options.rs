@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use lexopt::Arg::Long;
+use rs2p::sim::Topology;
 
 use crate::args::{self, UsageError};
-use crate::topology::Topology;
+use crate::topology;
 
 pub(crate) const SUMMARY: &str = "Run a whole mesh on this machine and check every delivery";
 
@@ -82,8 +83,6 @@ const DEFAULT_DEGREE: usize = 4;
 pub(super) struct Options {
     pub(super) nodes: usize,
     pub(super) topology: Topology,
-    /// Of a random mesh only.
-    pub(super) degree: usize,
     pub(super) messages: u64,
     /// In bytes.
     pub(super) size: usize,
@@ -96,8 +95,7 @@ impl Options {
     pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Self, UsageError> {
         let mut options = Self {
             nodes: 8,
-            topology: Topology::Random,
-            degree: DEFAULT_DEGREE,
+            topology: Topology::Random { degree: 0 },
             messages: 0,
             size: 64,
             seed: None,
@@ -111,8 +109,7 @@ impl Options {
                     options.nodes = args::number("--nodes", &parser.value()?, &(1..=MAX_NODES))?;
                 }
                 Long("topology") => {
-                    options.topology =
-                        args::choice("--topology", &parser.value()?, &Topology::ALL)?;
+                    options.topology = topology::read("--topology", &parser.value()?)?;
                 }
                 Long("degree") => {
                     let range = 1..=MAX_NODES - 1;
@@ -137,19 +134,8 @@ impl Options {
             }
         }
         options.messages = messages.unwrap_or_else(|| default_messages(options.nodes));
-        options.set_degree(degree)?;
+        options.topology = topology::with_degree(options.topology, degree, DEFAULT_DEGREE)?;
         Ok(options)
-    }
-
-    fn set_degree(&mut self, degree: Option<usize>) -> Result<(), UsageError> {
-        let Some(degree) = degree else { return Ok(()) };
-        if self.topology != Topology::Random {
-            let because =
-                format!("the degrees of a {} are given by its shape", self.topology.name());
-            return Err(UsageError::Useless { option: "--degree", because });
-        }
-        self.degree = degree;
-        Ok(())
     }
 }
 
@@ -173,8 +159,7 @@ mod tests {
                    --timeout 1.5 --json";
         let expected = Options {
             nodes: 3,
-            topology: Topology::Random,
-            degree: 2,
+            topology: Topology::Random { degree: 2 },
             messages: 5,
             size: 0,
             seed: Some(7),

@@ -1,15 +1,15 @@
 //! What a run has shown, as text and as JSON.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::ledger::{Ledger, Missing, Tally};
-use super::nodes::{Nodes, Traffic};
+use super::nodes::Nodes;
 use super::options::Options;
 use crate::console::{Console, Tone, count, grouped, human};
 use crate::topology::Links;
+use crate::traffic::Traffic;
 
 /// The most addresses, and the most missing messages and their receivers, shown as text.
 const MAX_SHOWN: usize = 3;
@@ -23,9 +23,7 @@ const MAX_LISTED: usize = 100;
 pub(super) struct Report {
     options: Options,
     seed: u64,
-    link_count: usize,
-    /// The number of neighbors of each node.
-    degrees: Vec<usize>,
+    links: Links,
     pub(super) times: Times,
     pub(super) traffic: Traffic,
     /// The nodes that closed in good order.
@@ -49,8 +47,7 @@ impl Report {
         Self {
             options: options.clone(),
             seed,
-            link_count: links.pairs().len(),
-            degrees: links.neighbors().iter().map(BTreeSet::len).collect(),
+            links: links.clone(),
             times: Times::default(),
             traffic: Traffic::default(),
             closed: 0,
@@ -73,7 +70,7 @@ impl Report {
 
     /// The deliveries that there have to be. A lone node has nobody to send to.
     fn expected(&self) -> u64 {
-        self.options.messages * (self.degrees.len() as u64).saturating_sub(1)
+        self.options.messages * (self.options.nodes as u64).saturating_sub(1)
     }
 
     fn absent(&self) -> u64 {
@@ -105,21 +102,21 @@ impl Report {
     }
 
     pub(super) fn show_links(&self, console: &Console) {
-        let [min, max] = self.degree_range();
-        let links = grouped(self.link_count as u64);
+        let [min, max] = self.links.degree_range();
+        let links = grouped(self.links.pairs().len() as u64);
         console.labelled(
             Tone::Plain,
             "links",
             format_args!(
                 "{links} in {}: {min} to {max} neighbors a node, {:.1} on average",
                 human(self.times.join),
-                self.mean_degree(),
+                self.links.mean_degree(),
             ),
         );
     }
 
     pub(super) fn show_result(&self, console: &Console) {
-        if self.degrees.len() == 1 {
+        if self.options.nodes == 1 {
             console.labelled(
                 Tone::Plain,
                 "delivered",
@@ -131,10 +128,10 @@ impl Report {
         let closing = format!(
             "{} of {} nodes in good order, in {}",
             self.closed,
-            self.degrees.len(),
+            self.options.nodes,
             human(self.times.close)
         );
-        let tone = if self.closed == self.degrees.len() { Tone::Plain } else { Tone::Bad };
+        let tone = if self.closed == self.options.nodes { Tone::Plain } else { Tone::Bad };
         console.labelled(tone, "closed", closing);
         self.show_missing(console);
         let total = human(self.times.total);
@@ -161,7 +158,7 @@ impl Report {
         let given = grouped(tally.duplicates);
         let text = format!("{given} reached an application, {dropped} dropped by the nodes");
         show(tally.duplicates > 0, "duplicates", text);
-        if let Some([min, p50, p99, max]) = self.latencies() {
+        if let Some([min, p50, p99, max]) = self.tally.latencies.quantiles() {
             let [min, p50, p99, max] = [min, p50, p99, max].map(human);
             show(false, "latency", format!("min {min}, p50 {p50}, p99 {p99}, max {max}"));
         }
@@ -198,7 +195,7 @@ impl Report {
             console.labelled(Tone::Bad, "missing", count(more, "more message"));
         }
         let unsent = self.options.messages.saturating_sub(self.sent);
-        if unsent > 0 && self.degrees.len() > 1 {
+        if unsent > 0 && self.options.nodes > 1 {
             let text = format!("{} not sent, because nothing arrived", count(unsent, "message"));
             console.labelled(Tone::Bad, "missing", text);
         }
@@ -206,7 +203,7 @@ impl Report {
 
     pub(super) fn to_json(&self) -> String {
         let Times { bind, join, deliver, close, total } = self.times;
-        let [min_degree, max_degree] = self.degree_range();
+        let [min_degree, max_degree] = self.links.degree_range();
         let Tally { delivered, duplicates, echoes, strays, lagged, .. } = self.tally;
         let [frames, bytes] = self.per_delivery().map_or([None, None], |ratios| ratios.map(Some));
         let missing = self.missing.iter().take(MAX_LISTED).map(
@@ -219,8 +216,8 @@ impl Report {
             "seed": self.seed,
             "messages": self.options.messages,
             "size": self.options.size,
-            "links": self.link_count,
-            "degree": { "min": min_degree, "mean": self.mean_degree(), "max": max_degree },
+            "links": self.links.pairs().len(),
+            "degree": { "min": min_degree, "mean": self.links.mean_degree(), "max": max_degree },
             "times_us": {
                 "bind": micros(bind), "join": micros(join), "deliver": micros(deliver),
                 "close": micros(close), "total": micros(total),
@@ -231,7 +228,7 @@ impl Report {
                 "duplicates": duplicates, "echoes": echoes, "strays": strays, "lagged": lagged,
             },
             "missing": missing.collect::<Vec<_>>(),
-            "latency_us": self.latencies().map(|[min, p50, p99, max]| json!({
+            "latency_us": self.tally.latencies.quantiles().map(|[min, p50, p99, max]| json!({
                 "min": micros(min), "p50": micros(p50), "p99": micros(p99), "max": micros(max),
             })),
             "wire": {
@@ -243,21 +240,6 @@ impl Report {
             "closed": self.closed,
         });
         format!("{object}\n")
-    }
-
-    fn degree_range(&self) -> [usize; 2] {
-        let degrees = || self.degrees.iter().copied();
-        [degrees().min().unwrap_or_default(), degrees().max().unwrap_or_default()]
-    }
-
-    fn mean_degree(&self) -> f64 {
-        ratio(2 * self.link_count as u64, self.degrees.len() as u64)
-    }
-
-    /// Least, median, 99th percentile and greatest.
-    fn latencies(&self) -> Option<[Duration; 4]> {
-        let percentile = |percent| self.tally.latencies.percentile(percent);
-        Some([percentile(0)?, percentile(50)?, percentile(99)?, percentile(100)?])
     }
 
     /// Frames and bytes that were sent for each delivery.
