@@ -69,7 +69,8 @@ impl Builder {
 
     /// Where others can reach this node, if that is not where it binds: behind a port forwarding,
     /// say. Default: where it binds; where it binds every address of the machine, the one that
-    /// the machine would send from.
+    /// the machine would send from. Other nodes dial it on somebody's word only if it is an IP
+    /// address with a port of 1,024 or above: see PROTOCOL.md §3.2.
     pub fn out_addr(mut self, address: impl Into<Address>) -> Self {
         self.config.out_addr = Some(address.into());
         self

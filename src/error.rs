@@ -1,7 +1,7 @@
 //! What can go wrong, one enum per operation, and why a connection ended.
 //!
-//! Each variant says whose fault it is by its name. A text says all that the error knows, but for
-//! an error of the operating system, which is its `source()`.
+//! Each variant says whose fault it is by its name. A text says all that the error knows, so none
+//! has a `source()` that would say it again.
 
 use std::error::Error;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum CloseReason {
     Misbehaved(Misbehavior),
     /// The peer speaks another protocol: another subnet, encryption or version.
     WrongProtocol,
-    /// The other end is this node itself.
+    /// The other end goes by this node's own id: as a rule it is the node itself.
     SelfConnection,
     /// Another node answered than the one that was meant.
     WrongPeer(NodeId),
@@ -107,7 +107,7 @@ impl fmt::Display for CloseReason {
             Self::WrongProtocol => {
                 write!(f, "the peer speaks another protocol (subnet, encryption or version)")
             }
-            Self::SelfConnection => write!(f, "the address leads back to this node"),
+            Self::SelfConnection => write!(f, "the other end goes by this node's own id"),
             Self::Duplicate => write!(f, "there is another connection to the same peer"),
             Self::HandshakeTimeout => write!(f, "connecting or the handshake took too long"),
             Self::Stalled { unsent_len } => {
@@ -203,22 +203,17 @@ pub enum BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(_) => write!(f, "the address to bind could not be resolved"),
-            Self::Io(_) => write!(f, "the operating system refused the socket"),
+            Self::Resolve(error) => {
+                write!(f, "the address to bind could not be resolved: {error}")
+            }
+            Self::Io(error) => write!(f, "the operating system refused the socket: {error}"),
             Self::Config(error) => write!(f, "the configuration makes no node: {error}"),
             Self::NoEncryption => write!(f, "no encryption was chosen for the mesh"),
         }
     }
 }
 
-impl Error for BindError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Resolve(error) | Self::Io(error) => Some(error),
-            Self::Config(_) | Self::NoEncryption => None,
-        }
-    }
-}
+impl Error for BindError {}
 
 /// Why a node does not dial an address. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -264,7 +259,7 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(_) => write!(f, "the address could not be resolved"),
+            Self::Resolve(error) => write!(f, "the address could not be resolved: {error}"),
             Self::Dial(error) => error.fmt(f),
             Self::Closed(reason) => write!(f, "not connected: {reason}"),
             Self::SocketClosed => write!(f, "the mesh socket is closed"),
@@ -272,14 +267,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Resolve(error) => Some(error),
-            Self::Dial(_) | Self::Closed(_) | Self::SocketClosed => None,
-        }
-    }
-}
+impl Error for ConnectError {}
 
 /// Why a message was not sent. No neighbor got it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -431,14 +419,15 @@ impl fmt::Display for WhisperError {
 
 impl Error for WhisperError {}
 
-/// Why no message was received. The messages that follow are not affected.
+/// Why no message, or no event, was received. Those that follow are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// So many messages were discarded, the oldest first, because the inbox was full: the program
-    /// receives more slowly than the mesh sends. Reported once, before the messages that remain.
+    /// So many messages were discarded, or so many events where events were asked for, the oldest
+    /// first: the program receives more slowly than they come. Reported once, before those that
+    /// remain.
     Lagged(u64),
-    /// The mesh socket is closed, and every message has been received.
+    /// The mesh socket is closed, and everything that had arrived has been received.
     Closed,
 }
 
@@ -446,7 +435,7 @@ impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lagged(count) => {
-                write!(f, "{count} messages were discarded because the inbox was full")
+                write!(f, "{count} discarded, for the program receives too slowly")
             }
             Self::Closed => write!(f, "the mesh socket is closed"),
         }

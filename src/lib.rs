@@ -47,10 +47,15 @@ pub use error::{
 };
 pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 pub use message::Message;
+#[doc(inline)]
 pub use node::{Compress, Config, Dropped, Stats};
 pub use socket::{Connecting, MeshSocket};
 pub use status::{CloseReport, Status};
+#[doc(inline)]
+pub use time::UnixTime;
 pub use tools::ProtocolTools;
+#[doc(inline)]
 pub use wire::{
-    Address, Compression, Compressions, IdError, MessageId, NodeId, Packets, Protocol, RequestId,
+    Address, Compression, Compressions, DecodeError, IdError, MessageId, NodeId, Packets,
+    PathfindingMessage, Protocol, RequestId,
 };

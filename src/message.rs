@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 /// A message that another node sent.
 ///
-/// Nothing in it is proven: in a plaintext mesh any neighbor can state any sender.
+/// Nothing in it is proven: in a plaintext mesh any neighbor can state any sender. It does not keep
+/// the socket that received it open; without that there is no replying.
 #[derive(Clone)]
 pub struct Message {
     delivery: Delivery,
@@ -52,6 +53,11 @@ impl Message {
     /// [`MeshSocket::send`](crate::MeshSocket::send).
     pub fn packets(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.delivery.message.payload()
+    }
+
+    /// The sub-flag: `broadcast`, `whisper`, or a word of the application's own.
+    pub fn sub_flag(&self) -> &[u8] {
+        self.packets().next().unwrap_or_default()
     }
 
     /// The packets that the sender gave to [`MeshSocket::send`](crate::MeshSocket::send): all but

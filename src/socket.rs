@@ -21,7 +21,9 @@ use crate::wire::{Address, Flag, NodeId, Protocol};
 ///
 /// An event loop in a thread of its own keeps the connections. A `MeshSocket` is a handle on it:
 /// clones share it, any thread may use any clone, and when the last clone is dropped the node
-/// leaves the mesh, waiting at most a second for what was sent to go out.
+/// leaves the mesh, waiting at most a second for what was sent to go out. Each message and each
+/// event goes to one caller, whichever clone it asks; a thread that waits for one on a clone of its
+/// own keeps the node alive, and ends when any clone is [closed](MeshSocket::close).
 ///
 /// ```
 /// use rs2p::{Encryption, MeshSocket};
@@ -85,8 +87,10 @@ impl MeshSocket {
     }
 
     /// Keeps a connection to each of these addresses: dials them now, and again whenever there is
-    /// no connection, after pauses that double from one second to five minutes and are drawn at
-    /// random. Names are resolved once, on the calling thread.
+    /// no connection, after a pause drawn at random. Its longest length doubles with each failure
+    /// from one second to five minutes, and is one second again after a connection that lasted a
+    /// minute. Each failure is a trouble in [`MeshSocket::status`]. Names are resolved once, on the
+    /// calling thread.
     ///
     /// # Errors
     ///
@@ -99,6 +103,14 @@ impl MeshSocket {
             });
         }
         Ok(())
+    }
+
+    /// Keeps a connection to an address no more. The one that there is stays. Returns whether it
+    /// was a seed.
+    pub fn remove_seed(&self, addr: SocketAddr) -> bool {
+        let removed =
+            self.inner.started.handle.ask(move |daemon| daemon.node().0.remove_seed(addr));
+        removed.unwrap_or(false)
     }
 
     /// Sends packets to every node of the mesh. Returns what became of the message at this node's
@@ -238,7 +250,7 @@ impl MeshSocket {
     }
 
     /// The messages as they come, until the socket is closed. Messages that were discarded because
-    /// the program was too slow are passed over; [`MeshSocket::recv`] tells of them.
+    /// the program was too slow are passed over, and counted in [`Stats::lagged`].
     pub fn messages(&self) -> impl Iterator<Item = Message> {
         std::iter::from_fn(|| {
             loop {
@@ -261,7 +273,8 @@ impl MeshSocket {
         self.inner.started.events.recv(Some(timeout))
     }
 
-    /// The events as they come, until the socket is closed. Messages are none of them.
+    /// The events as they come, until the socket is closed. Messages are none of them. What the
+    /// socket's own calls do makes events too: a `connect`, say, a `Dialed` or a `DialFailed`.
     pub fn events(&self) -> impl Iterator<Item = Event> {
         std::iter::from_fn(|| {
             loop {
@@ -308,7 +321,7 @@ impl MeshSocket {
     }
 
     /// Ends the connection to a neighbor once what is queued for it has been sent. Returns
-    /// whether there was one.
+    /// whether there was one. A seed is dialled again: see [`MeshSocket::remove_seed`].
     pub fn disconnect(&self, peer: &NodeId) -> bool {
         let peer = *peer;
         let ask = self.inner.started.handle.ask(move |daemon| {

@@ -119,7 +119,7 @@ impl Daemon {
 
     /// What the node and its loop have counted.
     pub(crate) fn stats(&self) -> Stats {
-        Stats { wakeups: self.wakeups, ..self.node.stats() }
+        Stats { wakeups: self.wakeups, lagged: self.inbox.lagged(), ..self.node.stats() }
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {

@@ -31,7 +31,10 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct Counts {
     len: AtomicUsize,
+    /// Discarded, and not yet told.
     lagged: AtomicU64,
+    /// Discarded, all in all.
+    lagged_ever: AtomicU64,
 }
 
 /// The loop's end of an [`Inbox`]. When it is dropped the inbox is closed.
@@ -122,7 +125,13 @@ impl InboxSender {
         let Ok(oldest) = self.inbox.receiver.try_recv() else { return false };
         self.inbox.account(oldest);
         self.inbox.counts.lagged.fetch_add(1, Ordering::Relaxed);
+        self.inbox.counts.lagged_ever.fetch_add(1, Ordering::Relaxed);
         true
+    }
+
+    /// How many messages were discarded, all in all.
+    pub(super) fn lagged(&self) -> u64 {
+        self.inbox.counts.lagged_ever.load(Ordering::Relaxed)
     }
 }
 

@@ -27,7 +27,9 @@ pub enum Compress {
 pub struct Config {
     /// The mesh that the node belongs to.
     pub protocol: Protocol,
-    /// Where others can reach the node, as it will tell them; `None` to tell nobody.
+    /// Where others can reach the node, as it tells them; `None` to tell nobody. A
+    /// [`MeshSocket`](crate::MeshSocket) puts the address there that it binds. Others dial it on
+    /// somebody's word only if it is an IP address with a port of 1,024 or above.
     pub out_addr: Option<Address>,
     /// The id that the node goes by; `None` to make one from `out_addr`, the protocol and a
     /// random salt, as py2p does.
@@ -132,6 +134,7 @@ impl Config {
         if let Some(address) = &self.out_addr {
             // The longest that others read in a handshake.
             at_most("out_addr", address.host.len(), 255)?;
+            at_least("out_addr", usize::from(address.port), 1)?;
         }
         for (field, value) in [
             ("connect_timeout", self.connect_timeout),

@@ -17,8 +17,10 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Broadcasts, waterfalls and whispers that neighbors sent for the user.
     pub received: u64,
-    /// Those given to the user.
+    /// Those given to the user's inbox.
     pub delivered: u64,
+    /// Those of `delivered` that a full inbox discarded; 0 for a node without one.
+    pub lagged: u64,
     /// Those not given to the user.
     pub dropped: Dropped,
     /// Frames passed on to neighbors.

@@ -311,7 +311,7 @@ fn speak(world: &mut World, rng: &mut StdRng, node: usize, longest: usize) {
         if rng.random() { vec![b'x'; len] } else { (0..len).map(|_| rng.random()).collect() };
     let other = world.id(rng.random_range(0..world.count()));
     match (rng.random_range(0..4), other) {
-        (0, Some(other)) => world.whisper(node, &other, &[packet]),
+        (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
         (1, Some(other)) => {
             world.call(node, |node, now| node.locate(now, &other).is_ok());
         }

@@ -17,7 +17,7 @@ use super::topology::Topology;
 use super::trace::{Line, Trace, What};
 use crate::error::SendError;
 use crate::event::{Event, SendReport};
-use crate::node::{Config, Input, Node};
+use crate::node::{Config, Input, Node, Whispered};
 use crate::time::{Instant, UnixTime};
 use crate::wire::{NodeId, Protocol};
 
@@ -128,11 +128,21 @@ impl<A: App> World<A> {
     }
 
     /// Sends packets from a node to another.
-    pub fn whisper<P: AsRef<[u8]>>(&mut self, from: NodeIndex, to: &NodeId, packets: &[P]) {
-        let Some(id) = self.id(from) else { return };
-        if self.call(from, |node, now| node.whisper(now, to, packets).is_ok()) == Some(true) {
-            self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
-        }
+    ///
+    /// # Errors
+    ///
+    /// The node's; [`SendError::Closed`] where it is crashed.
+    pub fn whisper<P: AsRef<[u8]>>(
+        &mut self,
+        from: NodeIndex,
+        to: &NodeId,
+        packets: &[P],
+    ) -> Result<Whispered, SendError> {
+        let id = self.id(from).ok_or(SendError::Closed)?;
+        let called = self.call(from, |node, now| node.whisper(now, to, packets));
+        let whispered = called.unwrap_or(Err(SendError::Closed))?;
+        self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
+        Ok(whispered)
     }
 
     /// Sends packets from a node to everybody.
