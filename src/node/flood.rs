@@ -6,6 +6,7 @@
 use super::Node;
 use super::config::Compress;
 use super::echo::Provenance;
+use super::link::len_u64;
 use super::outgoing::{Form, Outgoing};
 use super::seen::{SeenKey, Verdict};
 use crate::conn_id::ConnId;
@@ -58,6 +59,7 @@ impl Node {
         if self.table.is_empty() {
             return Err(SendError::NoNeighbors);
         }
+        self.own_len += self.len_of(now, &payload);
         let time = self.wall(now).as_secs();
         let legacy_time = if self.has_neighbor(Form::Legacy) {
             Some(self.remember_own(now, &payload))
@@ -111,6 +113,12 @@ impl Node {
         lens.fold((0, 0_usize), |(count, total), len| {
             (count + 1, total.saturating_add(len).saturating_add(4))
         })
+    }
+
+    /// The bytes of a frame with this payload, at its longest.
+    pub(super) fn len_of(&self, now: Instant, payload: &[&[u8]]) -> u64 {
+        let (_, len) = self.measure(now, payload.iter().copied());
+        len_u64(len).saturating_add(4)
     }
 
     /// The payload of the user's packets under a sub-flag, if receivers with this node's limits

@@ -49,7 +49,7 @@ pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use requests::Whispered;
 pub use seen::{SeenCache, SeenKey, Verdict};
-pub use stats::{Dropped, Stats};
+pub use stats::{Dropped, Stats, Usage};
 
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, ConfigError};
@@ -90,6 +90,8 @@ pub struct Node {
     troubles: VecDeque<Trouble>,
     /// The last messages taken from neighbors and passed on, for those who want to see their ids.
     recent: VecDeque<PathfindingMessage>,
+    /// The bytes of messages that the user has had sent.
+    own_len: u64,
     closing: bool,
     /// What could not be sent to neighbors before their connections ended, once closing.
     unsent: Vec<(NodeId, usize)>,
@@ -143,6 +145,7 @@ impl Node {
             stats: Stats::default(),
             troubles: VecDeque::new(),
             recent: VecDeque::new(),
+            own_len: 0,
             closing: false,
             unsent: Vec::new(),
             config,
@@ -224,6 +227,19 @@ impl Node {
     /// What the node has counted so far.
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// How much of its limits the node uses.
+    pub fn usage(&self) -> Usage {
+        let backlogs = self.connections.values().map(|connection| connection.backlog_len);
+        Usage {
+            connections: self.connections.len(),
+            connections_ever: self.last_conn,
+            questions: self.requests.questions(),
+            seen_len: self.seen.bytes(),
+            longest_backlog: backlogs.max().unwrap_or(0),
+            own_len: self.own_len,
+        }
     }
 
     /// What the calendar shows at `now`.

@@ -28,6 +28,10 @@ struct Question {
 }
 
 impl Questions {
+    pub(super) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn knows(&self, request_id: &RequestId) -> bool {
         self.by_id.contains_key(request_id)
     }

@@ -38,6 +38,13 @@ pub(super) struct Requests {
     met: Questions,
 }
 
+impl Requests {
+    /// How many questions are remembered.
+    pub(super) fn questions(&self) -> usize {
+        self.met.count()
+    }
+}
+
 /// Something that this node's user wants of a distant node.
 #[derive(Debug)]
 struct Own {
@@ -108,6 +115,7 @@ impl Node {
         packets: &[P],
     ) -> Result<Whispered, SendError> {
         let payload = self.check_payload(now, sub_flag, packets)?;
+        self.own_len += self.len_of(now, &payload);
         let max = self.config.max_frame_len;
         let message = self
             .make(now, Flag::Whisper, &payload)
@@ -139,6 +147,10 @@ impl Node {
         if self.requests.own.len() >= self.config.max_requests {
             return Err(SendError::TooManyRequests);
         }
+        /// What a question takes at most.
+        const QUESTION_LEN: u64 = 512;
+
+        self.own_len += QUESTION_LEN;
         let request_id = RequestId::new(self.rng.random());
         if !self.meet_request(now, request_id, None, wanted) {
             return Err(SendError::TooManyRequests);

@@ -130,6 +130,11 @@ impl SeenCache {
         self.len
     }
 
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.len.saturating_mul(KEY_LEN)
+    }
+
     /// Whether no message is remembered.
     pub fn is_empty(&self) -> bool {
         self.len == 0

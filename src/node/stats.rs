@@ -39,6 +39,24 @@ pub struct Stats {
     pub wakeups: u64,
 }
 
+/// How much of its limits a node uses at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Connections, in whatever state.
+    pub connections: usize,
+    /// Connections that there have ever been.
+    pub connections_ever: u64,
+    /// Questions remembered: see [`Config::max_requests`](super::Config::max_requests).
+    pub questions: usize,
+    /// About how many bytes the memory of messages seen takes.
+    pub seen_len: usize,
+    /// The most bytes that wait for one peer.
+    pub longest_backlog: usize,
+    /// The bytes of all messages that the user has had sent.
+    pub own_len: u64,
+}
+
 /// Why messages were not given to the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -27,6 +27,8 @@ pub(super) enum Step {
     Continue { machine: NodeIndex, life: u64, conn: ConnId },
     /// An end learns that its connection is gone.
     Broken { end: End, error: Option<NetworkError> },
+    /// A machine looks at its calendar clock, which runs fast or slow.
+    Tick { machine: NodeIndex, life: u64 },
     /// A machine that stood still goes on.
     Resume { machine: NodeIndex },
 }

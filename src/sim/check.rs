@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::trace::hash_of;
-use crate::node::Stats;
+use crate::node::{Node, Stats};
 use crate::time::Instant;
 use crate::wire::NodeId;
 
@@ -102,6 +102,41 @@ fn hash_of_packets<'a>(packets: impl Iterator<Item = &'a [u8]>) -> u64 {
         all.extend_from_slice(packet);
     }
     hash_of(&all)
+}
+
+/// Every table of a node is within its bound.
+pub(super) fn check_usage(node: &Node) -> Result<(), String> {
+    let (usage, config) = (node.usage(), node.config());
+    let bounds = [
+        ("questions", usage.questions, config.max_requests),
+        ("bytes of messages seen", usage.seen_len, config.max_seen_len),
+        ("bytes of the longest backlog", usage.longest_backlog, config.max_backlog_len),
+    ];
+    match bounds.into_iter().find(|(_, used, bound)| used > bound) {
+        Some((what, used, bound)) => Err(format!("{used} {what}, more than {bound}")),
+        None => Ok(()),
+    }
+}
+
+/// What a node makes of what it is sent: a copy for each of its connections at most, and its own
+/// words.
+pub(super) fn check_traffic(node: &Node, most_links: usize) -> Result<(), String> {
+    /// What each connection costs at its beginning and its end.
+    const SLACK: u64 = 8 << 10;
+
+    let (stats, usage) = (node.stats(), node.usage());
+    let links = u64::try_from(most_links.max(1)).unwrap_or(u64::MAX);
+    let connections = usage.connections_ever.saturating_add(1);
+    // What came compressed by one method may go out by another, a little longer.
+    let bytes_in = stats.bytes_in.saturating_mul(2);
+    let bound = links
+        .saturating_mul(bytes_in.saturating_add(usage.own_len))
+        .saturating_add(connections.saturating_mul(SLACK));
+    if stats.bytes_out <= bound {
+        Ok(())
+    } else {
+        Err(format!("{} bytes out for {} in", stats.bytes_out, stats.bytes_in))
+    }
 }
 
 /// G7: every message that should reach the user is accounted for.

@@ -143,6 +143,29 @@ impl<A: App> World<A> {
         self.set_clock(index, ClockOffset::Behind(offset));
     }
 
+    /// Lets a machine's calendar clock run fast, or slow where `ppm` is negative: by so many
+    /// millionths of the world's time since its beginning.
+    pub fn set_clock_drift(&mut self, index: NodeIndex, ppm: i32) {
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        machine.clock_rate = 1.0 + f64::from(ppm) / 1e6;
+        let life = machine.life;
+        self.tick(index, life);
+    }
+
+    /// Tells a node what its calendar shows, and again in ten seconds while that runs wrong.
+    pub(super) fn tick(&mut self, index: NodeIndex, life: u64) {
+        let wall = self.wall(index);
+        let Some(machine) = self.machines.get(index).filter(|found| found.life == life) else {
+            return;
+        };
+        let is_wrong = machine.clock_rate.to_bits() != 1.0_f64.to_bits();
+        self.turn(index, Input::ClockSet { wall });
+        if is_wrong {
+            let next = self.now + Duration::from_secs(10);
+            self.agenda.push(next, Step::Tick { machine: index, life });
+        }
+    }
+
     fn set_clock(&mut self, index: NodeIndex, offset: ClockOffset) {
         if let Some(machine) = self.machines.get_mut(index) {
             machine.clock_offset = offset;

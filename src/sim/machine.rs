@@ -30,6 +30,10 @@ pub(super) struct Machine<A> {
     pub(super) missed: VecDeque<Step>,
     /// How far its calendar is ahead of the world's, or behind.
     pub(super) clock_offset: ClockOffset,
+    /// How fast its calendar runs, as a share of the world's.
+    pub(super) clock_rate: f64,
+    /// The most connections that it has had at once.
+    pub(super) most_links: usize,
     /// The timer that is on the agenda, so that it is there once.
     pub(super) timer_at: Option<Instant>,
     /// The port of the next connection that it dials.
@@ -66,6 +70,8 @@ impl<A> Machine<A> {
             stopped_until: None,
             missed: VecDeque::new(),
             clock_offset: ClockOffset::Ahead(Duration::ZERO),
+            clock_rate: 1.0,
+            most_links: 0,
             timer_at: None,
             next_port: 50_000,
         }

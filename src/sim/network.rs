@@ -34,6 +34,7 @@ impl<A: App> World<A> {
                     }
                 }
                 Step::Resume { machine } => self.resume(machine),
+                Step::Tick { machine, life } => self.tick(machine, life),
             }
         }
     }
@@ -44,6 +45,7 @@ impl<A: App> World<A> {
         let machine = match &step {
             Step::Timer { machine, .. }
             | Step::Wake { machine, .. }
+            | Step::Tick { machine, .. }
             | Step::Continue { machine, .. } => *machine,
             Step::Broken { end, .. } => end.machine,
             Step::Connected { link } => self.links.get(link)?.ends[0].machine,
@@ -144,8 +146,9 @@ impl<A: App> World<A> {
         self.last_link += 1;
         let id = self.last_link;
         let to = self.end(index, conn);
-        let pipe = || Pipe::new(self.link_options.clone(), now);
-        self.links.insert(id, Link { ends: [from, to], pipes: [pipe(), pipe()] });
+        let back = self.return_options.as_ref().unwrap_or(&self.link_options);
+        let pipes = [&self.link_options, back].map(|options| Pipe::new(options.clone(), now));
+        self.links.insert(id, Link { ends: [from, to], pipes });
         for end in [from, to] {
             if let Some(machine) = self.machines.get_mut(end.machine) {
                 machine.links.insert(end.conn, id);

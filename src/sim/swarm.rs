@@ -14,8 +14,12 @@ use super::app::Recorder;
 use super::options::{Latency, LinkOptions};
 use super::topology::Topology;
 use super::world::World;
+use crate::event::Event;
 use crate::node::{Compress, Config};
 use crate::wire::{NodeId, Protocol};
+
+/// How long the nodes have to meet before the faults begin.
+const MORNING: Duration = Duration::from_secs(20);
 
 /// How long the faults go on.
 const STORM: Duration = Duration::from_secs(60);
@@ -36,6 +40,8 @@ pub struct Swarm {
     pub topology: Topology,
     /// How the links behave.
     pub link: LinkOptions,
+    /// How they behave in the direction to the end that dialled, if differently.
+    pub link_back: Option<LinkOptions>,
     /// Whether each link is dialled from both of its ends.
     pub from_both_ends: bool,
     /// Whether the nodes tell each other what they can do beyond the 0.2 protocol.
@@ -100,6 +106,7 @@ impl Swarm {
             _ => Compress::WhenItPays,
         };
         let link = draw_link(&mut rng);
+        let link_back = rng.random::<bool>().then(|| draw_link(&mut rng));
         let from_both_ends = rng.random();
         let extension = rng.random_range(0..4) > 0;
         let max_frame_len = *[1 << 10, 5_000, 100_000].get(rng.random_range(0..3)).unwrap_or(&0);
@@ -118,6 +125,7 @@ impl Swarm {
             nodes,
             topology,
             link,
+            link_back,
             from_both_ends,
             extension,
             compress,
@@ -136,6 +144,9 @@ impl Swarm {
         let mut rng = StdRng::seed_from_u64(!self.seed);
         let mut world = World::new(self.seed);
         world.set_link_options(self.link.clone());
+        if let Some(link_back) = &self.link_back {
+            world.set_return_options(link_back.clone());
+        }
         for _ in 0..self.nodes {
             let config = Config {
                 max_outgoing: 0,
@@ -150,8 +161,10 @@ impl Swarm {
         if self.from_both_ends {
             world.link_back();
         }
+        world.run_for(MORNING);
+        self.check_morning(&world);
         for (at, deed) in self.plan(&mut rng) {
-            world.run_for((Duration::ZERO + at).saturating_sub(since_dawn(&world)));
+            world.run_for((MORNING + at).saturating_sub(since_dawn(&world)));
             self.carry_out(&mut world, &mut rng, deed);
         }
         self.calm_down(&mut world);
@@ -160,6 +173,20 @@ impl Swarm {
             deliveries: world.deliveries(),
             arrivals: world.arrivals(),
             trace_hash: world.trace_hash(),
+        }
+    }
+
+    /// While nothing has gone wrong, everybody has met and nobody was lost, even where both ends
+    /// have dialled at once.
+    fn check_morning(&self, world: &World) {
+        for node in 0..self.nodes {
+            let is_loss = |event: &Event| matches!(event, Event::PeerLost { .. });
+            if world.app(node).events().iter().any(is_loss) {
+                world.fail(node, "has lost a neighbor before there was a fault");
+            }
+            if world.node(node).is_some_and(|node| node.routing_table().next().is_none()) {
+                world.fail(node, "has met nobody though there was no fault");
+            }
         }
     }
 
@@ -204,6 +231,7 @@ impl Swarm {
             Deed::Crash => world.crash(node),
             Deed::Restart => (0..self.nodes).for_each(|node| world.restart(node)),
             Deed::ClockStep => {
+                world.set_clock_drift(node, rng.random_range(-10_000..=10_000));
                 let offset = Duration::from_millis(rng.random_range(0..=25_000));
                 if rng.random() {
                     world.set_clock_ahead(node, offset);
@@ -216,7 +244,8 @@ impl Swarm {
 
     /// The longest packet that is worth its time on these links: some arrive byte by byte.
     fn longest(&self) -> usize {
-        self.link.chunk_len.end() * 200
+        let back = self.link_back.as_ref().unwrap_or(&self.link);
+        self.link.chunk_len.end().min(back.chunk_len.end()) * 200
     }
 
     /// The faults stop.
@@ -224,6 +253,7 @@ impl Swarm {
         world.heal();
         for node in 0..self.nodes {
             world.restart(node);
+            world.set_clock_drift(node, 0);
             world.set_clock_ahead(node, Duration::ZERO);
         }
         // A node that was started again has forgotten whom it was told to dial.

@@ -37,6 +37,8 @@ pub struct World<A = Recorder> {
     pub(super) last_link: LinkId,
     pub(super) agenda: Agenda,
     pub(super) link_options: LinkOptions,
+    /// How the way back behaves, if differently.
+    pub(super) return_options: Option<LinkOptions>,
     /// Who is to dial whom.
     wanted: BTreeSet<(NodeIndex, NodeIndex)>,
     /// From whom to whom nothing gets through.
@@ -77,6 +79,7 @@ impl<A: App> World<A> {
             last_link: 0,
             agenda: Agenda::default(),
             link_options: LinkOptions::default(),
+            return_options: None,
             wanted: BTreeSet::new(),
             walls: BTreeSet::new(),
             ledger: Ledger::default(),
@@ -94,9 +97,15 @@ impl<A: App> World<A> {
         index
     }
 
-    /// How links that are made from now on behave.
+    /// How links that are made from now on behave, both ways.
     pub fn set_link_options(&mut self, options: LinkOptions) {
         self.link_options = options;
+        self.return_options = None;
+    }
+
+    /// How links that are made from now on behave in the direction to the end that dialled.
+    pub fn set_return_options(&mut self, options: LinkOptions) {
+        self.return_options = Some(options);
     }
 
     /// Connects the nodes in a shape. Each link is dialled by one of its ends, and dialled again
@@ -279,8 +288,9 @@ impl<A: App> World<A> {
 
     /// What the calendar of a machine shows.
     pub(super) fn wall(&self, index: NodeIndex) -> UnixTime {
-        let wall = DAWN + self.now.since(Instant::ZERO);
-        self.machines.get(index).map_or(wall, |machine| machine.clock_offset.apply(wall))
+        let passed = self.now.since(Instant::ZERO);
+        let Some(machine) = self.machines.get(index) else { return DAWN + passed };
+        machine.clock_offset.apply(DAWN + passed.mul_f64(machine.clock_rate))
     }
 
     /// Tells a node what happened, and does what it wants done.
@@ -365,7 +375,13 @@ impl<A: App> World<A> {
     }
 
     fn check(&mut self, index: NodeIndex) {
-        let fault = self.node(index).and_then(|node| check::check_sums(&node.stats()).err());
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let Some(node) = machine.node.as_ref() else { return };
+        machine.most_links = machine.most_links.max(machine.links.len());
+        let fault = check::check_sums(&node.stats())
+            .and_then(|()| check::check_usage(node))
+            .and_then(|()| check::check_traffic(node, machine.most_links))
+            .err();
         if let Some(fault) = fault {
             self.fail(index, &fault);
         }
@@ -374,7 +390,12 @@ impl<A: App> World<A> {
     /// Stops the simulation: something is wrong.
     #[expect(clippy::panic, reason = "a failed check must stop the test that runs this world")]
     pub(super) fn fail(&self, index: NodeIndex, fault: &str) {
-        panic!("{} node {index}: {fault}\nseed {}\n{}", self.now, self.seed, self.trace.tail());
+        let Self { now, seed, trace, .. } = self;
+        let tail = trace.tail();
+        panic!(
+            "{now} node {index}: {fault}\nseed {seed}\n\
+            (of a swarm: rs2p sim --sweep 1 --seed {seed})\n{tail}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod example;
 mod faults;
 mod locate;
+mod regressions;
 mod shapes;
 mod swarm;
 
