@@ -19,8 +19,12 @@ pub enum CloseReason {
     Malformed(DecodeError),
     /// The peer sent a message that the protocol does not allow there.
     Misbehaved(Misbehavior),
-    /// The peer speaks another protocol: another subnet, encryption or version.
+    /// The peer speaks another protocol: another subnet or version, or an encryption that is not
+    /// known here.
     WrongProtocol,
+    /// The peer belongs to a mesh of this subnet under the named other encryption, or begins as
+    /// that encryption does.
+    OtherEncryption(&'static str),
     /// The other end goes by this node's own id: as a rule it is the node itself.
     SelfConnection,
     /// Another node answered than the one that was meant.
@@ -107,6 +111,7 @@ impl fmt::Display for CloseReason {
             Self::WrongProtocol => {
                 write!(f, "the peer speaks another protocol (subnet, encryption or version)")
             }
+            Self::OtherEncryption(name) => write!(f, "the peer's mesh is encrypted by {name}"),
             Self::SelfConnection => write!(f, "the other end goes by this node's own id"),
             Self::Duplicate => write!(f, "there is another connection to the same peer"),
             Self::HandshakeTimeout => write!(f, "connecting or the handshake took too long"),

@@ -7,6 +7,12 @@ use crate::wire::{Compressions, MessageId, NodeId, RequestId};
 /// What tests and tools need of the protocol and a well-behaved application does not: messages of
 /// any kind, bytes that are none, and words about the connection. Made by
 /// [`MeshSocket::tools`](crate::MeshSocket::tools).
+///
+/// What belongs to a node from its beginning is chosen in its [`Config`](crate::Config): forced
+/// compression ([`compress`](crate::Config::compress)), the methods that it announces
+/// ([`compressions`](crate::Config::compressions)), no connections of its own accord
+/// ([`max_outgoing`](crate::Config::max_outgoing) 0), a fixed id ([`id`](crate::Config::id)), or
+/// no word of this crate's extension ([`extension`](crate::Config::extension)).
 #[derive(Clone, Copy, Debug)]
 pub struct ProtocolTools<'a> {
     handle: &'a Handle,

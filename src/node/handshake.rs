@@ -10,7 +10,7 @@ use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior};
 use crate::event::{Direction, Event};
 use crate::time::Instant;
-use crate::wire::{Extension, Flag, Handshake, NodeId, PathfindingMessage};
+use crate::wire::{DecodeError, Extension, Flag, Handshake, NodeId, PathfindingMessage, Protocol};
 
 /// How long an accepting node holds its handshake back from a py2p node.
 ///
@@ -18,6 +18,12 @@ use crate::wire::{Extension, Flag, Handshake, NodeId, PathfindingMessage};
 /// the other's handshake would then make it unable to meet anybody ever again. 50 ms is long
 /// enough for the answer, which follows in the next packet, and short for everybody else.
 const HOLD: Duration = Duration::from_millis(50);
+
+/// py2p's RSA sockets. Whoever dials begins with the words `Requesting key size`.
+const PKCS1: &str = "PKCS1_v1.5";
+
+/// The names of the encryptions that py2p knows.
+const ENCRYPTIONS: [&str; 2] = ["Plaintext", PKCS1];
 
 impl Node {
     /// Tells the other end who this node is. Always plain: nothing is agreed on yet.
@@ -57,7 +63,7 @@ impl Node {
         let Some(connection) = self.connections.get(&conn) else { return };
         let is_incoming = connection.is_incoming();
         let fault = if handshake.protocol_id != self.config.protocol.id() {
-            Some(CloseReason::WrongProtocol)
+            Some(self.wrong_protocol(&handshake.protocol_id))
         } else if handshake.id == self.id {
             Some(CloseReason::SelfConnection)
         } else if connection.expected.is_some_and(|expected| expected != handshake.id) {
@@ -78,6 +84,25 @@ impl Node {
             Some(reason) => self.end(now, conn, reason, CloseMode::Abort),
             None if is_incoming && !is_extended => self.hold(now, conn, handshake),
             None => self.meet(now, conn, handshake),
+        }
+    }
+
+    /// In what another protocol differs, where that can be told: protocol ids are hashes, and the
+    /// encryptions that there are few.
+    fn wrong_protocol(&self, id: &str) -> CloseReason {
+        let subnet = self.config.protocol.subnet();
+        let known = ENCRYPTIONS.into_iter().find(|name| Protocol::new(subnet, name).id() == id);
+        known.map_or(CloseReason::WrongProtocol, CloseReason::OtherEncryption)
+    }
+
+    /// Why a connection's first bytes are no frame: some of another encryption look like one of
+    /// an absurd length.
+    pub(super) fn not_a_frame(&self, error: DecodeError) -> CloseReason {
+        match error {
+            DecodeError::FrameTooLong { len, .. } if len.to_be_bytes() == *b"Requ" => {
+                CloseReason::OtherEncryption(PKCS1)
+            }
+            _ => CloseReason::Malformed(error),
         }
     }
 

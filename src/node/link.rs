@@ -173,7 +173,13 @@ impl Node {
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort);
+                    let is_first = matches!(connection.phase, Phase::Opening);
+                    let reason = if is_first {
+                        self.not_a_frame(error)
+                    } else {
+                        CloseReason::Malformed(error)
+                    };
+                    self.end(now, conn, reason, CloseMode::Abort);
                 }
             }
         }

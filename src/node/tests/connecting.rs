@@ -64,6 +64,22 @@ fn nodes_of_different_protocols_part_and_both_know_why() {
 }
 
 #[test]
+fn a_peer_under_another_encryption_is_told_from_one_of_another_subnet() {
+    let other = CloseReason::OtherEncryption("PKCS1_v1.5");
+    let mut net = Net::new(2);
+    let protocol = Protocol::new("mesh", "PKCS1_v1.5");
+    net.nodes[1] = Node::new(Config { protocol, ..config() }, [1; 32], ms(0), WALL).unwrap();
+    net.dial(0, 1);
+    net.run_for(10);
+    assert_eq!(lost(&net.take_events(0)), [other]);
+
+    let mut node = Node::new(config(), [0; 32], ms(0), WALL).unwrap();
+    let conn = node.accept(ms(0), addr(1)).unwrap();
+    node.handle_input(ms(1), Input::Received { conn, data: b"Requesting key size" });
+    assert_eq!(node.troubles().next().unwrap().reason, other);
+}
+
+#[test]
 fn a_node_does_not_become_its_own_neighbor() {
     let mut net = Net::new(2);
     assert_eq!(net.nodes[0].dial(ms(0), addr(0)), Err(DialError::SelfConnection));
