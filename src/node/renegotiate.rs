@@ -115,8 +115,7 @@ impl Node {
         methods: Compressions,
     ) -> Result<(), Refusal> {
         let conn = self.table.conn(peer).ok_or(Refusal::Gone)?;
-        let found = self.connections.get_mut(&conn).and_then(|c| c.peer_mut());
-        found.ok_or(Refusal::Gone)?.compressions = methods;
+        self.set_compressions(peer, methods)?;
         self.send_compressions(now, conn, methods);
         Ok(())
     }

@@ -120,11 +120,6 @@ impl SeenCache {
         Verdict::Fresh
     }
 
-    /// Whether a message with this key and timestamp is remembered.
-    pub fn contains(&self, key: SeenKey, time: u64) -> bool {
-        self.buckets.get(&time).is_some_and(|bucket| bucket.contains(&key.digest()))
-    }
-
     /// The number of messages remembered.
     pub fn len(&self) -> usize {
         self.len
