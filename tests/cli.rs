@@ -133,6 +133,12 @@ fn a_simulated_mesh_of_every_shape_delivers_everything() {
             assert_eq!(figures["deliveries"]["expected"], expected, "{args}");
             assert_eq!(figures["deliveries"]["delivered"], expected, "{args}");
             assert_eq!(figures["after"], Value::Null, "{args}");
+            let farthest = figures["hops"]["max"].as_u64().unwrap_or(0);
+            match topology {
+                "star" if nodes > 2 => assert_eq!(farthest, 2, "{args}"),
+                "line" => assert_eq!(farthest, nodes - 1, "{args}"),
+                _ => assert!(farthest < nodes, "{args}"),
+            }
         }
     }
 }

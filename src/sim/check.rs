@@ -15,18 +15,37 @@ pub(super) struct Ledger {
     contents: Vec<Content>,
     delivered: u64,
     latencies: Vec<Duration>,
+    /// Who goes, or went, by an id.
+    lives: BTreeMap<NodeId, Life>,
+    /// How many deliveries had come over how many links.
+    hops: Vec<u64>,
 }
+
+/// A machine, and which of its lives.
+pub(super) type Life = (usize, u64);
 
 /// Everything that one node has sent with the same packets.
 #[derive(Debug, Default)]
 struct Content {
     /// When, for each time that it was sent.
     sent_at: Vec<Instant>,
-    /// How often each life of each machine has got it.
-    got: BTreeMap<(usize, u64), usize>,
+    /// What each life of each machine has got of it.
+    got: BTreeMap<Life, Receipt>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Receipt {
+    times: usize,
+    /// Over how many links the latest had come.
+    hops: usize,
 }
 
 impl Ledger {
+    /// Enters a node that has been started.
+    pub(super) fn note_started(&mut self, id: NodeId, life: Life) {
+        self.lives.insert(id, life);
+    }
+
     /// Enters a message that a node's user has sent.
     pub(super) fn note_sent<'a>(
         &mut self,
@@ -53,40 +72,60 @@ impl Ledger {
     pub(super) fn note_delivered<'a>(
         &mut self,
         now: Instant,
-        receiver: (usize, u64),
+        receiver: Life,
         sender: NodeId,
+        neighbor: NodeId,
         packets: impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), String> {
+        let from = self.lives.get(&neighbor);
         let key = (sender, hash_of_packets(packets));
         let index = self.index.get(&key).copied();
         let Some(content) = index.and_then(|index| self.contents.get_mut(index)) else {
             return Err(format!("G1: delivered what {} never sent", sender.short()));
         };
-        let got = content.got.entry(receiver).or_insert(0);
-        let Some(sent_at) = content.sent_at.get(*got) else {
+        // The sender itself has not got it.
+        let relay = from.and_then(|from| content.got.get(from));
+        let hops = 1 + relay.map_or(0, |relay| relay.hops);
+        let got = content.got.entry(receiver).or_default();
+        let Some(sent_at) = content.sent_at.get(got.times) else {
             return Err(format!("G2: delivered once more than {} sent it", sender.short()));
         };
         self.latencies.push(now.since(*sent_at));
-        *got += 1;
+        *got = Receipt { times: got.times + 1, hops };
         self.delivered += 1;
+        self.note_hops(hops);
         Ok(())
+    }
+
+    fn note_hops(&mut self, hops: usize) {
+        if self.hops.len() <= hops {
+            self.hops.resize(hops + 1, 0);
+        }
+        if let Some(count) = self.hops.get_mut(hops) {
+            *count += 1;
+        }
     }
 
     /// How often this life of a machine has got what a node sent with these packets.
     pub(super) fn got<'a>(
         &self,
-        receiver: (usize, u64),
+        receiver: Life,
         sender: NodeId,
         packets: impl Iterator<Item = &'a [u8]>,
     ) -> usize {
         let index = self.index.get(&(sender, hash_of_packets(packets)));
         let content = index.and_then(|index| self.contents.get(*index));
-        content.and_then(|content| content.got.get(&receiver)).copied().unwrap_or(0)
+        content.and_then(|content| content.got.get(&receiver)).map_or(0, |got| got.times)
     }
 
     /// The number of deliveries.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// How many deliveries had come over how many links, by that number.
+    pub(super) fn hops(&self) -> &[u64] {
+        &self.hops
     }
 
     /// How long each delivery took, in virtual time.

@@ -16,7 +16,7 @@ use super::options::LinkOptions;
 use super::topology::Topology;
 use super::trace::{Line, Trace, What};
 use crate::error::SendError;
-use crate::event::{Event, SendReport};
+use crate::event::{Delivery, Event, SendReport};
 use crate::node::{Config, Input, Node, Whispered};
 use crate::time::{Instant, UnixTime};
 use crate::wire::{NodeId, Protocol};
@@ -249,6 +249,12 @@ impl<A: App> World<A> {
         self.ledger.latencies()
     }
 
+    /// How many deliveries came over how many links, by that number: at index 1 are those that came
+    /// from their sender itself.
+    pub fn hops(&self) -> &[u64] {
+        self.ledger.hops()
+    }
+
     /// A hash over everything that has happened: the same for the same seed and calls.
     pub fn trace_hash(&self) -> u64 {
         self.trace.hash()
@@ -281,7 +287,10 @@ impl<A: App> World<A> {
         machine.paused.clear();
         machine.timer_at = None;
         match Node::new(machine.config.clone(), seed, now, wall) {
-            Ok(node) => machine.node = Some(node),
+            Ok(node) => {
+                self.ledger.note_started(node.id(), (index, machine.life));
+                machine.node = Some(node);
+            }
             Err(error) => self.fail(index, &format!("the configuration makes no node: {error}")),
         }
     }
@@ -317,7 +326,8 @@ impl<A: App> World<A> {
         let mut fault = None;
         if let Event::Message(delivery) = &event {
             let packets = delivery.message.payload().skip(1);
-            let entered = self.ledger.note_delivered(now, (index, life), delivery.sender, packets);
+            let Delivery { sender, neighbor, .. } = *delivery;
+            let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
             fault = entered.err();
         }
         self.trace.push(Line { at: now, node: index, what: What::Note(note(&event)) });

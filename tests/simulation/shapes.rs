@@ -29,6 +29,19 @@ fn every_broadcast_reaches_every_node_once_on_every_shape() {
 }
 
 #[test]
+fn hops_are_the_links_that_a_message_came_over() {
+    let mut world = World::new(3);
+    world.add_nodes(4);
+    world.link(&Topology::Line);
+    settle(&mut world);
+    world.broadcast(0, &["to the end"]).unwrap();
+    world.run_for(SECOND);
+    world.broadcast(1, &["from within"]).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(world.hops(), [0, 1 + 2, 1 + 1, 1]);
+}
+
+#[test]
 fn a_thousand_equal_messages_are_a_thousand_messages() {
     let mut world = World::new(1);
     world.add_nodes(8);

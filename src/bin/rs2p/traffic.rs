@@ -2,6 +2,8 @@
 
 use rs2p::Stats;
 
+use crate::console::grouped;
+
 /// What all nodes counted together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
@@ -30,6 +32,13 @@ impl Traffic {
             dropped: self.dropped + stats.dropped.total() - duplicates,
             refused: self.refused + stats.refused,
         }
+    }
+
+    /// What was sent, shared out among the deliveries. There must be some.
+    pub(crate) fn in_words(self, deliveries: u64) -> String {
+        let frames = self.frames_out as f64 / deliveries as f64;
+        let bytes = self.bytes_out.saturating_add(deliveries / 2) / deliveries.max(1);
+        format!("{frames:.2} frames and {} bytes a delivery", grouped(bytes))
     }
 
     pub(crate) fn since(self, earlier: &Self) -> Self {

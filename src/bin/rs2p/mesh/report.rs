@@ -162,8 +162,8 @@ impl Report {
             let [min, p50, p99, max] = [min, p50, p99, max].map(human);
             show(false, "latency", format!("min {min}, p50 {p50}, p99 {p99}, max {max}"));
         }
-        if let Some([frames, bytes]) = self.per_delivery() {
-            show(false, "traffic", format!("{frames:.2} frames and {bytes:.0} bytes a delivery"));
+        if tally.delivered > 0 {
+            show(false, "traffic", self.traffic.in_words(tally.delivered));
         }
         for (number, text) in [
             (tally.echoes, "messages came back to their sender"),

@@ -26,6 +26,8 @@ pub(super) struct Report {
     /// `None` without faults.
     pub(super) after: Option<Last>,
     pub(super) latencies: Latencies,
+    /// How many deliveries came over how many links, by that number.
+    pub(super) hops: Vec<u64>,
     /// Of all messages but those after the faults.
     pub(super) traffic: Traffic,
     pub(super) arrivals: u64,
@@ -73,6 +75,7 @@ impl Report {
             talk: Round::default(),
             after: None,
             latencies: Latencies::default(),
+            hops: Vec::new(),
             traffic: Traffic::default(),
             arrivals: 0,
             virtual_time: Duration::ZERO,
@@ -183,14 +186,17 @@ impl Report {
             );
             show(!self.is_complete(), "after", text);
         }
-        if let Some([frames, bytes, duplicates]) = self.per_delivery() {
+        if let Some([.., duplicates]) = self.per_delivery() {
             let text = format!("{duplicates:.2} a delivery, dropped by the nodes");
             show(false, "duplicates", text);
+            if let Some((mean, max)) = self.hops_mean_and_max() {
+                show(false, "hops", format!("{mean:.1} on average, {max} at most"));
+            }
             if let Some([min, p50, p99, max]) = self.latencies.quantiles().map(|it| it.map(human)) {
                 let text = format!("min {min}, p50 {p50}, p99 {p99}, max {max} of virtual time");
                 show(false, "latency", text);
             }
-            show(false, "traffic", format!("{frames:.2} frames and {bytes:.0} bytes a delivery"));
+            show(false, "traffic", self.traffic.in_words(talk.delivered));
         }
         let Traffic { dropped, refused, .. } = self.traffic;
         for (number, text) in [
@@ -259,6 +265,9 @@ impl Report {
             "latency_us": self.latencies.quantiles().map(|[min, p50, p99, max]| json!({
                 "min": micros(min), "p50": micros(p50), "p99": micros(p99), "max": micros(max),
             })),
+            "hops": self.hops_mean_and_max().map(|(mean, max)| json!({
+                "mean": mean, "max": max,
+            })),
             "wire": {
                 "frames": self.traffic.frames_out, "bytes": self.traffic.bytes_out,
                 "duplicates": self.traffic.duplicates, "dropped": self.traffic.dropped,
@@ -283,6 +292,15 @@ impl Report {
         // Exact far beyond what is counted here.
         let per = |number: u64| number as f64 / self.talk.delivered as f64;
         (self.talk.delivered > 0).then(|| [per(frames_out), per(bytes_out), per(duplicates)])
+    }
+
+    /// Over how many links the messages came to their receivers.
+    fn hops_mean_and_max(&self) -> Option<(f64, usize)> {
+        let known = self.hops.iter().zip(0_u64..);
+        let (count, sum) = known.fold((0, 0), |(count, sum), (deliveries, hops)| {
+            (count + deliveries, sum + deliveries * hops)
+        });
+        (count > 0).then(|| (sum as f64 / count as f64, self.hops.len() - 1))
     }
 
     fn arrivals_per_second(&self) -> u64 {

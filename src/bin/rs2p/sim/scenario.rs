@@ -103,6 +103,7 @@ impl<'a> Scenario<'a> {
         for latency in self.world.latencies() {
             report.latencies.add(*latency);
         }
+        report.hops = self.world.hops().to_vec();
         report.traffic = self.traffic().since(&before);
         if self.options.has_faults() {
             report.after = Some(self.speak_at_last());
