@@ -48,7 +48,7 @@ pub(crate) fn byte_lists(case: &Value, key: &str) -> Vec<Vec<u8>> {
     texts(case, key).into_iter().map(unhex).collect()
 }
 
-fn unhex(hex: &str) -> Vec<u8> {
+pub(crate) fn unhex(hex: &str) -> Vec<u8> {
     assert!(hex.len() % 2 == 0, "half a byte in {hex}");
     let pairs = hex.as_bytes().chunks_exact(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()

@@ -9,6 +9,7 @@ mod compression;
 mod golden;
 mod id;
 mod message;
+mod paper;
 mod parse;
 mod property;
 mod replay;
