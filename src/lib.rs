@@ -29,6 +29,8 @@ mod conn_id;
 mod driver;
 mod error;
 mod event;
+#[cfg(feature = "tls")]
+mod identity;
 mod message;
 pub mod node;
 pub mod py2p;
@@ -45,6 +47,8 @@ pub use error::{
     BindError, CloseReason, ConfigError, ConnectError, DialError, LocateError, Misbehavior,
     NetworkError, RecvError, Refusal, SendError, WhisperError,
 };
+#[cfg(feature = "tls")]
+pub use identity::{Identity, IdentityError, PublicKey};
 pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 pub use message::Message;
 #[doc(inline)]

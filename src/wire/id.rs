@@ -81,6 +81,14 @@ impl NodeId {
         Self(IdText::of_hash(&hash.finalize()))
     }
 
+    /// The id of the node that holds an Ed25519 key, by its public half. PROTOCOL.md §10.2.
+    pub fn of_key(public_key: &[u8; 32]) -> Self {
+        let mut hash = Sha384::new();
+        hash.update(b"mesh-id-v1");
+        hash.update(public_key);
+        Self(IdText::of_hash(&hash.finalize()))
+    }
+
     /// Reads an id as another node states it.
     ///
     /// # Errors
