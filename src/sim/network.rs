@@ -177,15 +177,30 @@ impl<A: App> World<A> {
         if let Some(pipe) = link.pipes.get_mut(side) {
             pipe.waiting.push_back(data);
         }
-        self.pump(id, side);
+        let len = self.put_on_line(id, side);
+        // No turn: this is in the midst of one, which takes what the node makes of it. A turn for
+        // each of its outputs, one in the other, would fill the stack.
+        let now = self.now;
+        let node = self.machines.get_mut(index).and_then(|machine| machine.node.as_mut());
+        if let (Some(node), 1..) = (node, len) {
+            node.handle_input(now, Input::Sent { conn, len });
+        }
     }
 
     /// Puts on the line what waits and has room, and the end behind it.
     pub(super) fn pump(&mut self, id: LinkId, side: usize) {
+        let len = self.put_on_line(id, side);
+        let Some(&end) = self.links.get(&id).and_then(|link| link.ends.get(side)) else { return };
+        if len > 0 && self.is_alive(end) {
+            self.turn(end.machine, Input::Sent { conn: end.conn, len });
+        }
+    }
+
+    /// Returns how many bytes the sending machine has no longer.
+    fn put_on_line(&mut self, id: LinkId, side: usize) -> usize {
         let mut sent = 0;
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(&end) = link.ends.get(side) else { return };
-        let Some(pipe) = link.pipes.get_mut(side) else { return };
+        let pipe = self.links.get_mut(&id).and_then(|link| link.pipes.get_mut(side));
+        let Some(pipe) = pipe else { return 0 };
         loop {
             let len = self.rng.random_range(pipe.options.chunk_len.clone());
             let Some(piece) = pipe.take(len) else { break };
@@ -203,9 +218,7 @@ impl<A: App> World<A> {
             let segment = Segment::Fin;
             self.agenda.push(pipe.last_arrival, Step::Arrive { link: id, side, segment });
         }
-        if sent > 0 && self.is_alive(end) {
-            self.turn(end.machine, Input::Sent { conn: end.conn, len: sent });
-        }
+        sent
     }
 
     fn on_arrival(&mut self, id: LinkId, side: usize, segment: Segment) {
