@@ -125,16 +125,17 @@ impl<A: App> World<A> {
 
     fn on_dial(&mut self, from: End, addr: SocketAddr) {
         let Some(index) = index_of(addr) else { return };
+        // Nobody waits for what an earlier life has dialled, and it must not take the name of a
+        // connection of this one. And a wall may have come up meanwhile.
+        if !self.is_alive(from) || self.walls.contains(&(from.machine, index)) {
+            return;
+        }
         let latency = self.link_options.latency.draw(&mut self.rng);
         let now = self.now;
         let Some(caller) = self.machines.get_mut(from.machine) else { return };
         caller.next_port = caller.next_port.checked_add(1).unwrap_or(50_000);
         let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
-        let accepted = self
-            .machines
-            .get_mut(index)
-            .and_then(|machine| machine.node.as_mut())
-            .and_then(|node| node.accept(now, caller_addr).ok());
+        let accepted = self.call(index, |node, now| node.accept(now, caller_addr).ok()).flatten();
         if self.walls.contains(&(index, from.machine)) {
             return;
         }
@@ -155,7 +156,6 @@ impl<A: App> World<A> {
             }
         }
         self.agenda.push(now + latency, Step::Connected { link: id });
-        self.call(index, |_, _| ());
     }
 
     fn on_connected(&mut self, link: LinkId) {
