@@ -34,7 +34,7 @@ pub(super) struct Machine<A> {
     pub(super) clock_rate: f64,
     /// The most connections that it has had at once.
     pub(super) most_links: usize,
-    /// The timer that is on the agenda, so that it is there once.
+    /// The one timer on the agenda that counts. Later ones there are of earlier plans.
     pub(super) timer_at: Option<Instant>,
     /// The port of the next connection that it dials.
     pub(super) next_port: u16,

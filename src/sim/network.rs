@@ -22,7 +22,7 @@ impl<A: App> World<A> {
     pub(super) fn carry_out_step(&mut self, step: Step) {
         if let Some(step) = self.put_off(step) {
             match step {
-                Step::Timer { machine, life } => self.on_timer(machine, life),
+                Step::Timer { machine, due } => self.on_timer(machine, due),
                 Step::Wake { machine, life } => self.wake_app(machine, life),
                 Step::Dial { from, addr } => self.on_dial(from, addr),
                 Step::Connected { link } => self.on_connected(link),
