@@ -28,7 +28,7 @@ pub(super) enum Step {
     /// An end learns that its connection is gone.
     Broken { end: End, error: Option<NetworkError> },
     /// A machine looks at its calendar clock, which runs fast or slow.
-    Tick { machine: NodeIndex, life: u64 },
+    Tick { machine: NodeIndex, due: Instant },
     /// A machine that stood still goes on.
     Resume { machine: NodeIndex },
 }

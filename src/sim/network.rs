@@ -34,7 +34,7 @@ impl<A: App> World<A> {
                     }
                 }
                 Step::Resume { machine } => self.resume(machine),
-                Step::Tick { machine, life } => self.tick(machine, life),
+                Step::Tick { machine, due } => self.on_tick(machine, due),
             }
         }
     }
