@@ -220,15 +220,20 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
         ("help frobnicate", "unknown command `frobnicate`; try `rs2p --help`"),
         ("--versoin", "unknown option `--versoin`; did you mean `--version`?"),
         ("mesh --node 3", "unknown option `--node`; did you mean `--nodes`?"),
-        ("mesh 3", "unexpected argument `3`; try `rs2p --help`"),
-        ("mesh --nodes", "missing argument for option '--nodes'; try `rs2p --help`"),
+        ("mesh 3", "unexpected argument `3`; try `rs2p mesh --help`"),
+        ("mesh --nodes", "missing argument for option '--nodes'; try `rs2p mesh --help`"),
+        ("mesh --frobnicate", "unknown option `--frobnicate`; try `rs2p mesh --help`"),
         ("mesh --nodes 0", "--nodes takes a number from 1 to 512, not `0`"),
         ("mesh --timeout 0", "--timeout takes seconds from 0.001 to 3600, not `0`"),
         ("smi", "unknown command `smi`; did you mean `sim`?"),
         ("sim --node 3", "unknown option `--node`; did you mean `--nodes`?"),
         ("sim --nodes 0", "--nodes takes a number from 1 to 100000, not `0`"),
         ("sim --sweep 2 --size 3", "--size has no effect: --sweep draws all but the seed"),
-        ("mesh --json=yes", "unexpected argument for option '--json': \"yes\"; try `rs2p --help`"),
+        ("sim 3", "unexpected argument `3`; try `rs2p sim --help`"),
+        (
+            "mesh --json=yes",
+            "unexpected argument for option '--json': \"yes\"; try `rs2p mesh --help`",
+        ),
     ] {
         let output = rs2p(args);
         assert_eq!(output.status.code(), Some(2), "{args}");
@@ -280,4 +285,34 @@ fn too_few_open_files_are_explained() {
     let shown = text(&output.stderr);
     assert!(shown.contains("open files") && shown.contains("`ulimit -n "), "{shown}");
     assert_eq!(shown.lines().count(), 1, "{shown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_a_reader_that_left_is_none() {
+    for args in [
+        "help",
+        "--version",
+        "mesh --help",
+        "mesh --nodes 2 --messages 1",
+        "sim --nodes 3",
+        "sim --nodes 3 --json",
+        "sim --sweep 1",
+        "sim --sweep 1 --json",
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));
+        let output = command.args(args.split(' ')).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args}: {output:?}");
+        let shown = text(&output.stderr);
+        assert!(shown.starts_with("error: the output could not be written: "), "{args}: {shown}");
+        assert_eq!(shown.lines().count(), 1, "{args}: {shown}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));
+        let output = command.args(args.split(' ')).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args}: {output:?}");
+        assert_eq!(text(&output.stderr), "", "{args}");
+    }
 }

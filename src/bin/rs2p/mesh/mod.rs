@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::clock::{self, Pulse};
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::seed;
 use crate::topology::Links;
 use crate::traffic::Traffic;
@@ -45,9 +45,9 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let seed = seed::choose(options.seed).map_err(MeshError::Entropy)?;
     let console = if options.json { Console::stderr() } else { Console::stdout() };
     let report = Run { options: &options, console: &console }.run(seed)?;
+    console.finish()?;
     if options.json {
-        // A reader that has gone away is no failure.
-        drop(std::io::Write::write_all(&mut std::io::stdout(), report.to_json().as_bytes()));
+        console::print(&report.to_json())?;
     }
     Ok(if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
