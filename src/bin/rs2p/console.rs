@@ -84,6 +84,11 @@ impl Console {
         }
     }
 
+    /// Whether views are shown: on a terminal that can go back to a line.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live
+    }
+
     pub(crate) fn line(&self, text: impl Display) {
         self.write(&format!("{}{text}\n", terminal::erase(self.drawn.take())));
     }

@@ -2,11 +2,12 @@
 //!
 //! Each command is one row of [`COMMANDS`] and one module. A command uses only the public API of
 //! the library, and answers with an exit code: 0 where it did its job, 1 where it did not, 2 where
-//! it was called wrongly.
+//! it was called wrongly, 130 where Ctrl-C ended it.
 
 mod args;
 mod clock;
 mod console;
+mod interrupt;
 mod latencies;
 mod mesh;
 mod seed;
@@ -143,6 +144,7 @@ fn overview() -> String {
          -V, --version  Print the version\n\n\
          Examples:\n  \
          rs2p mesh                            8 nodes on this machine, and proof that they deliver\n  \
+         rs2p mesh --nodes 32 --for 30s --rate 500\n  \
          rs2p sim --nodes 1000 --faults cuts  A thousand nodes in virtual time\n",
     );
     text
