@@ -36,10 +36,16 @@ impl Error for OutputError {
 
 /// Writes a whole text to stdout. A reader that has gone away, as `head` does, is no failure.
 pub(crate) fn print(text: &str) -> Result<(), OutputError> {
+    print_bytes(text.as_bytes()).map(|_is_read| ())
+}
+
+/// Writes to stdout, and tells whether anybody reads there still.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<bool, OutputError> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
-        _ => Ok(()),
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(OutputError(error)),
     }
 }
 

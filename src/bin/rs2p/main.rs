@@ -7,9 +7,13 @@
 mod args;
 mod clock;
 mod console;
+mod decode;
+mod encode;
+mod hex;
 mod interrupt;
 mod latencies;
 mod mesh;
+mod methods;
 mod seed;
 mod sim;
 mod terminal;
@@ -34,9 +38,11 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: [Command; 2] = [
+const COMMANDS: [Command; 4] = [
     Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run },
     Command { name: "sim", summary: sim::SUMMARY, help: sim::HELP, run: sim::run },
+    Command { name: "decode", summary: decode::SUMMARY, help: decode::HELP, run: decode::run },
+    Command { name: "encode", summary: encode::SUMMARY, help: encode::HELP, run: encode::run },
 ];
 
 /// Why a command did not do its job.
@@ -46,6 +52,8 @@ enum Failure {
     Usage(UsageError, Option<&'static str>),
     Mesh(mesh::MeshError),
     Sim(sim::SimError),
+    Decode(decode::InputError),
+    Encode(encode::EncodeError),
     Output(OutputError),
 }
 
@@ -73,6 +81,18 @@ impl From<sim::SimError> for Failure {
     }
 }
 
+impl From<decode::InputError> for Failure {
+    fn from(error: decode::InputError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<encode::EncodeError> for Failure {
+    fn from(error: encode::EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
 fn main() -> ExitCode {
     match run(std::env::args_os().skip(1)) {
         Ok(code) => code,
@@ -90,6 +110,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Failure::Output(error)) => {
+            complain(&error, "");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Decode(error)) => {
+            complain(&error, "");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Encode(error)) => {
             complain(&error, "");
             ExitCode::FAILURE
         }
