@@ -32,6 +32,8 @@ mod event;
 mod message;
 pub mod node;
 pub mod py2p;
+#[cfg(feature = "sim")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sim")))]
 pub mod sim;
 mod socket;
 mod status;
