@@ -32,6 +32,7 @@ mod event;
 mod message;
 pub mod node;
 pub mod py2p;
+#[cfg(feature = "sim")]
 pub mod sim;
 mod socket;
 mod status;
@@ -59,3 +60,8 @@ pub use wire::{
     Address, Compression, Compressions, DecodeError, IdError, MessageId, NodeId, Packets,
     PathfindingMessage, Protocol, RequestId,
 };
+
+/// The programs in README.md, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
