@@ -22,24 +22,19 @@ pub(crate) struct Source(Box<dyn FnMut() -> Batch>);
 pub(crate) struct Batch(Box<dyn FnMut() -> u64>);
 
 impl Case {
-    /// A bench within one thread, in which the same happens every time.
-    pub(crate) fn pure(
-        name: String,
-        unit: &'static str,
-        len: usize,
-        open: impl Fn() -> Source + 'static,
-    ) -> Self {
-        Self { name, unit, len, is_pure: true, open: Box::new(open) }
-    }
-
-    /// A bench of real sockets.
-    pub(crate) fn real(
+    /// A bench whose instructions are not counted.
+    pub(crate) fn new(
         name: String,
         unit: &'static str,
         len: usize,
         open: impl Fn() -> Source + 'static,
     ) -> Self {
         Self { name, unit, len, is_pure: false, open: Box::new(open) }
+    }
+
+    /// Within one thread, and the same happens every time.
+    pub(crate) fn pure(self) -> Self {
+        Self { is_pure: true, ..self }
     }
 
     /// Gets everything ready that all batches share.

@@ -55,10 +55,10 @@ fn compressed() -> impl Iterator<Item = (Compression, usize, &'static str)> {
 
 /// Makes a message of a payload, and a frame of the message.
 fn encode(name: String, len: usize, id: Id, method: Option<Compression>) -> Case {
-    Case::pure(name, "message", len, move || {
+    Case::new(name, "message", len, move || {
         Source::new(move || {
             let sender = node_id(0);
-            let payloads = payloads(len, method.is_some());
+            let payloads = payloads(len, method);
             Batch::each(payloads, move |payload| {
                 message(&sender, id, payload)
                     .with_compression(method.into_iter().collect())
@@ -72,13 +72,13 @@ fn encode(name: String, len: usize, id: Id, method: Option<Compression>) -> Case
 /// Cuts a frame out of a stream, undoes its compression and reads the message, as a node does:
 /// not knowing by which method it is compressed.
 fn decode(name: String, len: usize, method: Option<Compression>) -> Case {
-    Case::pure(name, "message", len, move || {
+    Case::new(name, "message", len, move || {
         let sender = node_id(0);
         let encode = |payload: &Vec<u8>| {
             let message = message(&sender, Id::Number, payload);
             message.with_compression(method.into_iter().collect()).encode().unwrap()
         };
-        let frames: Vec<_> = payloads(len, method.is_some()).iter().map(encode).collect();
+        let frames: Vec<_> = payloads(len, method).iter().map(encode).collect();
         Source::new(move || {
             let mut decoder = FrameDecoder::default();
             Batch::each(frames.clone(), move |frame| {
@@ -91,7 +91,7 @@ fn decode(name: String, len: usize, method: Option<Compression>) -> Case {
 /// Reads what py2p wrote: short messages of all kinds, under the method that its node announced.
 fn decode_golden(method: Option<Compression>) -> Case {
     let name = format!("decode/golden/{}", method.map_or("plain", Compression::name));
-    Case::pure(name, "message", 0, move || {
+    Case::new(name, "message", 0, move || {
         Source::new(move || {
             let frames = golden::frames(method);
             let mut decoder = FrameDecoder::default();
@@ -106,9 +106,14 @@ fn decode_golden(method: Option<Compression>) -> Case {
     })
 }
 
-fn payloads(len: usize, is_text: bool) -> Vec<Vec<u8>> {
-    let payload = if is_text { text } else { noise };
-    (0..batch_count(len)).map(|number| payload(len, number)).collect()
+fn payloads(len: usize, method: Option<Compression>) -> Vec<Vec<u8>> {
+    let payload = if method.is_some() { text } else { noise };
+    let count = match method {
+        // Milliseconds each.
+        Some(Compression::Bz2 | Compression::Lzma) => 8,
+        _ => batch_count(len),
+    };
+    (0..count).map(|number| payload(len, number)).collect()
 }
 
 fn message(sender: &NodeId, id: Id, payload: &[u8]) -> PathfindingMessage {

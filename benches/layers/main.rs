@@ -60,10 +60,9 @@ fn main() -> ExitCode {
 }
 
 fn all_cases() -> Vec<Case> {
-    [codec::cases(), seen_cache::cases(), node_step::cases(), sockets::cases(), simulator::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let pure = [codec::cases(), seen_cache::cases(), node_step::cases()];
+    let pure = pure.into_iter().flatten().map(Case::pure);
+    pure.chain(sockets::cases()).chain(simulator::cases()).collect()
 }
 
 /// Runs a batch after another one has warmed everything up. `benches/instructions` counts what

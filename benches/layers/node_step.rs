@@ -64,7 +64,7 @@ impl Body {
 
 /// A broadcast arrives from one neighbor, is given to the user, and goes on to others.
 fn relay(name: String, kind: Kind, to: u8, len: usize, body: Body) -> Case {
-    Case::pure(name, "message", len, move || {
+    Case::new(name, "message", len, move || {
         Source::new(move || {
             let mut stage = Stage::new(kind, to + 1);
             let conn = *stage.conns.first().unwrap();
@@ -88,7 +88,7 @@ fn relay(name: String, kind: Kind, to: u8, len: usize, body: Body) -> Case {
 
 /// The user's own broadcast goes out.
 fn broadcast(name: String, kind: Kind, to: u8, len: usize, body: Body) -> Case {
-    Case::pure(name, "message", len, move || {
+    Case::new(name, "message", len, move || {
         Source::new(move || {
             let mut stage = Stage::new(kind, to);
             let payloads = |first| {
@@ -104,7 +104,7 @@ fn broadcast(name: String, kind: Kind, to: u8, len: usize, body: Body) -> Case {
 
 /// What one neighbor has sent arrives from another: it is dropped.
 fn duplicate(name: &str, len: usize) -> Case {
-    Case::pure(name.to_owned(), "message", len, move || {
+    Case::new(name.to_owned(), "message", len, move || {
         Source::new(move || {
             let mut stage = Stage::new(Kind::Extended, 8);
             let [first, second] = [0, 1].map(|index| *stage.conns.get(index).unwrap());

@@ -46,7 +46,7 @@ fn pure(
     ask: fn(u64) -> (u64, u64),
     expected: Verdict,
 ) -> Case {
-    Case::pure(name.to_owned(), "key", 0, move || {
+    Case::new(name.to_owned(), "key", 0, move || {
         Source::new(move || {
             let mut cache = fill();
             Batch::new(move || {

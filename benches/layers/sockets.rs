@@ -29,7 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// One node sends as fast as it can, and its neighbors receive everything.
 fn send(name: String, receivers: usize, len: usize, payload: fn(usize, u64) -> Vec<u8>) -> Case {
-    Case::real(name, "message", len, move || {
+    Case::new(name, "message", len, move || {
         let (hub, others) = star(receivers);
         let count = ((8 << 20) / len / receivers).clamp(8, 10_000);
         let payload = payload(len, 1);
@@ -52,7 +52,7 @@ fn send(name: String, receivers: usize, len: usize, payload: fn(usize, u64) -> V
 
 /// A message to the other node, and one back from there, before the next is sent.
 fn round_trip(name: &str, len: usize) -> Case {
-    Case::real(name.to_owned(), "round trip", 0, move || {
+    Case::new(name.to_owned(), "round trip", 0, move || {
         let (hub, others) = star(1);
         let payload = noise(len, 1);
         Source::new(move || {
