@@ -9,6 +9,7 @@ mod clock;
 mod console;
 mod latencies;
 mod mesh;
+mod node;
 mod seed;
 mod sim;
 mod topology;
@@ -31,8 +32,9 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: [Command; 2] = [
+const COMMANDS: [Command; 3] = [
     Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run },
+    Command { name: "node", summary: node::SUMMARY, help: node::HELP, run: node::run },
     Command { name: "sim", summary: sim::SUMMARY, help: sim::HELP, run: sim::run },
 ];
 
@@ -41,6 +43,7 @@ const COMMANDS: [Command; 2] = [
 enum Failure {
     Usage(UsageError),
     Mesh(mesh::MeshError),
+    Node(node::NodeError),
     Sim(sim::SimError),
 }
 
@@ -53,6 +56,12 @@ impl From<UsageError> for Failure {
 impl From<mesh::MeshError> for Failure {
     fn from(error: mesh::MeshError) -> Self {
         Self::Mesh(error)
+    }
+}
+
+impl From<node::NodeError> for Failure {
+    fn from(error: node::NodeError) -> Self {
+        Self::Node(error)
     }
 }
 
@@ -70,6 +79,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Mesh(error)) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+        Err(Failure::Node(error)) => {
             complain(&error);
             ExitCode::FAILURE
         }
