@@ -1,0 +1,12 @@
+//! `rs2p node`, run as users and scripts run it, with files and pipes in place of a terminal.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+
+mod chat;
+mod json;
+mod running;
