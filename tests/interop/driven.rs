@@ -37,7 +37,7 @@ impl Driven {
     pub(crate) fn start(program: Program) -> Self {
         let mut command = match program {
             Program::Py2p => {
-                let python = env::var_os("RS2P_PYTHON").expect("RS2P_PYTHON names a Python");
+                let python = env::var_os("RS2P_PYTHON").unwrap();
                 let mut command = Command::new(python);
                 command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/peer.py"));
                 command.args(["--connect-timeout", "10"]).stderr(Stdio::null());

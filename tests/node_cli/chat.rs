@@ -12,8 +12,8 @@ fn linked() -> ([Running; 2], [String; 2]) {
     second.addr();
     let joined = first.until("is a neighbor now");
     let second_id = joined.split(' ').nth(1).unwrap().to_owned();
-    let joined = second.until("connected to");
-    let first_id = joined.rsplit(' ').next().unwrap().to_owned();
+    let joined = second.until("is a neighbor now: dialled at");
+    let first_id = joined.split(' ').nth(1).unwrap().to_owned();
     ([first, second], [first_id, second_id])
 }
 

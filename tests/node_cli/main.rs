@@ -1,4 +1,4 @@
-//! `rs2p node`, run as users and scripts run it, with files and pipes in place of a terminal.
+//! `rs2p node`, run as users and scripts run it: on pipes, and on a terminal.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,3 +10,5 @@
 mod chat;
 mod json;
 mod running;
+#[cfg(target_os = "linux")]
+mod terminal;

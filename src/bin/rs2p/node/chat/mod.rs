@@ -4,12 +4,19 @@
 //! lines are edited, and what others say does not disturb the one that is being typed. From and to
 //! files and pipes there are plain lines, and no escape sequences.
 
+#[cfg(unix)]
+mod edit;
+#[cfg(unix)]
+mod editor;
 mod input;
+#[cfg(unix)]
+mod keys;
 mod names;
 mod news;
 mod room;
 mod safe;
 mod style;
+#[cfg(unix)]
 mod terminal;
 mod typed;
 
@@ -26,10 +33,8 @@ use super::output::Output;
 use super::stop::Stop;
 use crate::console;
 use input::{Input, Said};
-use news::News;
 use room::Room;
 use style::Style;
-use terminal::TerminalMode;
 
 /// Runs the node until it is to end. Returns whether it left in good order.
 pub(super) fn run(
@@ -38,20 +43,20 @@ pub(super) fn run(
     output: &Output,
     stopped: &Receiver<Stop>,
 ) -> Result<bool, NodeError> {
-    let terminal = TerminalMode::now();
-    let style = Style::of_stdout();
     greet(options, socket, output);
-    let room = Room::new(socket.clone(), output.clone(), style);
+    let input = Input::open(output);
+    let restore = input.restorer();
+    let room = Room::new(socket.clone(), output.clone(), Style::of_stdout());
     let seeds = options.connect.clone();
-    thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || talk(&room, &seeds))
-        .map_err(NodeError::Thread)?;
-    let stop = stopped.recv().unwrap_or(Stop::EndOfInput);
-    if stop == Stop::Signal && terminal.restore() {
-        // The prompt stands on the line still.
-        output.line("");
+    let started = tell(&room).and_then(|()| {
+        thread::Builder::new().name("input".to_owned()).spawn(move || talk(&room, input, &seeds))
+    });
+    if started.is_ok() {
+        // The threads hold senders, so that this waits.
+        drop(stopped.recv());
     }
+    restore();
+    started.map_err(NodeError::Thread)?;
     let report = socket.close();
     part(&report, output);
     Ok(report.is_clean())
@@ -93,18 +98,15 @@ fn part(report: &CloseReport, output: &Output) {
 }
 
 /// Joins the mesh, does what the lines say until there are no more, and has the node end.
-fn talk(room: &Room, seeds: &[String]) {
-    let mut input = Input::open();
-    if let Err(error) = tell(room, &mut input) {
-        room.note(format_args!("a thread could not be started: {error}"));
-        return room.output().stop(Stop::EndOfInput);
-    }
+fn talk(room: &Room, mut input: Input, seeds: &[String]) {
     for name in seeds {
         match join::keep(room.socket(), name) {
             Joined::Failed(error) => {
                 room.note(format_args!("{name}: {error}; it is tried again from time to time"));
             }
-            joined => room.note(format_args!("{name}: {joined}")),
+            // A new neighbor is told as news.
+            Joined::Neighbor(_) => {}
+            Joined::Myself => room.note(format_args!("{name}: {}", Joined::Myself)),
         }
     }
     loop {
@@ -124,11 +126,10 @@ fn talk(room: &Room, seeds: &[String]) {
 }
 
 /// Starts to tell what others say and do.
-fn tell(room: &Room, input: &mut Input) -> io::Result<()> {
-    let messages = News::new(room, input.printer());
-    let events = News::new(room, input.printer());
+fn tell(room: &Room) -> io::Result<()> {
     let name = |name: &str| thread::Builder::new().name(name.to_owned());
-    name("messages").spawn(move || messages.messages())?;
-    name("events").spawn(move || events.events())?;
+    let (messages, events) = (room.clone(), room.clone());
+    name("messages").spawn(move || news::messages(&messages))?;
+    name("events").spawn(move || news::events(&events))?;
     Ok(())
 }
