@@ -124,6 +124,25 @@ fn a_signal_closes_the_node_in_good_order() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_neighbor_does_not_take_is_named_in_the_end() {
+    let mut first = Running::start("--compression none");
+    let addr = first.addr();
+    let second = Running::start(&format!("--connect {addr}"));
+    let joined = first.until("is a neighbor now");
+    let second_id = joined.split(' ').nth(1).unwrap();
+    second.kill("-STOP");
+    // More than the operating system holds for a program that is stopped.
+    for _ in 0..4 {
+        first.say(&"x".repeat(4_000_000));
+    }
+    first.end_input();
+    assert_eq!(first.end().code(), Some(1), "{}", first.shown);
+    let left = format!(" bytes for {second_id} were not sent\nleft the mesh\n");
+    assert!(first.shown.ends_with(&left), "{}", first.shown);
+}
+
 #[test]
 fn help_has_examples_and_wrong_arguments_are_usage_errors() {
     let (shown, _, code) = output("node --help", b"");

@@ -1,5 +1,6 @@
 //! Doing what a command says.
 
+use std::io;
 use std::sync::Arc;
 
 use rs2p::{CloseReason, ConnectError, DialError, MeshSocket, NodeId, RequestId, SendError};
@@ -138,13 +139,9 @@ impl Executor {
                 ConnectError::Dial(DialError::SelfConnection | DialError::AlreadyConnected(_))
                 | ConnectError::Closed(CloseReason::SelfConnection),
             ) => fields(json!({"result": false})),
-            Err(ConnectError::Closed(
-                reason @ (CloseReason::Malformed(_)
-                | CloseReason::Misbehaved(_)
-                | CloseReason::WrongProtocol
-                | CloseReason::OtherEncryption(_)
-                | CloseReason::Remote),
-            )) => fields(json!({"result": true, "note": reason.to_string()})),
+            Err(ConnectError::Closed(reason)) if was_answered(reason) => {
+                fields(json!({"result": true, "note": reason.to_string()}))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -191,6 +188,22 @@ impl Executor {
     fn check_neighbor(&self, id: &NodeId) -> Result<(), Refused> {
         let is_neighbor = self.socket.routing_table().iter().any(|info| info.id == *id);
         if is_neighbor { Ok(()) } else { Err(Refused::no_neighbor()) }
+    }
+}
+
+/// Whether there was a connection before it ended for this reason.
+fn was_answered(reason: CloseReason) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    match reason {
+        CloseReason::Malformed(_)
+        | CloseReason::Misbehaved(_)
+        | CloseReason::WrongProtocol
+        | CloseReason::OtherEncryption(_)
+        | CloseReason::Remote => true,
+        CloseReason::Network(error) => {
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+        }
+        _ => false,
     }
 }
 
