@@ -45,12 +45,15 @@ fn receive(socket: &MeshSocket, inbox: &Inbox, output: Option<&Output>) {
     loop {
         match socket.recv() {
             Ok(message) => {
-                let received = inbox.with(|kept| kept.push(message, clock::unix_seconds()));
-                if let Some(output) = output {
-                    let mut event = shown::message(&received);
-                    event.insert("event".to_owned(), "message".into());
-                    output.line(Value::from(event));
-                }
+                inbox.with(|kept| {
+                    let received = kept.push(message, clock::unix_seconds());
+                    // Before anybody can receive it: the event comes first, as from peer.py.
+                    if let Some(output) = output {
+                        let mut event = shown::message(&received);
+                        event.insert("event".to_owned(), "message".into());
+                        output.line(Value::from(event));
+                    }
+                });
             }
             Err(RecvError::Lagged(count)) => inbox.with(|kept| kept.count_lost(count)),
             Err(_) => return,
