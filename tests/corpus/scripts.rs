@@ -144,8 +144,8 @@ fn troubles() -> Vec<Vec<u8>> {
         with(
             &both,
             &[
-                &message(1, BROADCAST, A, 3, 0, &[9, 19]),
-                &[6, 1, BROADCAST, A, 0, 4, 0, 9, 19, 195],
+                &message(1, BROADCAST, A, 3, 0, &[9, 18]),
+                &[6, 1, BROADCAST, A, 0, 4, 0, 9, 18, 195],
                 &happen(1, 4),
             ],
         ),

@@ -21,7 +21,7 @@ const MAINS: [&[u8]; 6] = [b"broadcast", b"waterfall", b"whisper", b"renegotiate
 const OFFSETS: [i64; 9] = [0, 1, -1, 30, -30, 60, 61, -60, -3_600];
 
 /// The longest packet of zeros, as a power of two.
-const MAX_ZEROS: usize = 19;
+const MAX_ZEROS: usize = 18;
 
 pub(super) fn addr(number: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)), 4_000)
