@@ -41,8 +41,13 @@ fn ask(what: u8, id: u8, more: &[u8]) -> Vec<u8> {
 
 /// Two neighbors: one that dialled, one that was dialled.
 fn neighbors(bits: u8) -> Vec<u8> {
+    neighbors_within(0, bits)
+}
+
+/// The same under other limits: see `configure` in `node/mod.rs`.
+fn neighbors_within(limits: u8, bits: u8) -> Vec<u8> {
     [
-        &[0, 0, 0, 3 | 7 << 2 | 3 << 5][..],
+        &[limits, 0, 0, 3 | 7 << 2 | 3 << 5][..],
         &ACCEPT,
         &handshake(1, A, bits | 4 | 1 << 4),
         &DIAL,
@@ -132,6 +137,11 @@ fn troubles() -> Vec<Vec<u8>> {
         with(&both, &[&[13, 1, 4, 255, 255, 255, 255]]),
         with(&both, &[&[14, 1, 3, 1, 2, 3, 14, 1, 0], &pass(6)]),
         with(&both, &[&[2, 1, A, 0, 240], &[6, 1, BROADCAST, A, 0, 2, PLAIN], &HELLO, &[200]]),
+        // As many questions as may be remembered, and one more of a neighbor.
+        with(
+            &neighbors_within(16, 0),
+            &[&ask(6, 2, &[]), &ask(6, 2, &[]), &message(1, BROADCAST, A, 0, PLAIN, &[4, 1, 2, 7])],
+        ),
         // A seed that fails and comes back, a full queue, a bomb, a clock that is set.
         with(
             &[0, 0, 0, 255],
