@@ -34,6 +34,7 @@ mod identity;
 mod message;
 pub mod node;
 pub mod py2p;
+#[cfg(feature = "sim")]
 pub mod sim;
 mod socket;
 mod status;
@@ -63,3 +64,8 @@ pub use wire::{
     Address, Compression, Compressions, DecodeError, IdError, MessageId, NodeId, Packets,
     PathfindingMessage, Protocol, RequestId,
 };
+
+/// The programs in README.md, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
+#[cfg(unix)]
+use std::process::Stdio;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -220,15 +224,27 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
         ("help frobnicate", "unknown command `frobnicate`; try `rs2p --help`"),
         ("--versoin", "unknown option `--versoin`; did you mean `--version`?"),
         ("mesh --node 3", "unknown option `--node`; did you mean `--nodes`?"),
-        ("mesh 3", "unexpected argument `3`; try `rs2p --help`"),
-        ("mesh --nodes", "missing argument for option '--nodes'; try `rs2p --help`"),
+        ("mesh 3", "unexpected argument `3`; try `rs2p mesh --help`"),
+        ("mesh --nodes", "missing argument for option '--nodes'; try `rs2p mesh --help`"),
+        ("mesh --frobnicate", "unknown option `--frobnicate`; try `rs2p mesh --help`"),
         ("mesh --nodes 0", "--nodes takes a number from 1 to 512, not `0`"),
+        ("mesh --rate 0", "--rate takes a number from 1 to 1000000, not `0`"),
+        ("mesh --for 2", "--for takes a time from 1ms to 24h as 500ms, 30s, 2m or 1h, not `2`"),
+        (
+            "mesh --rate 5 --for 1s --messages 5",
+            "--rate has no effect: --messages and --for make the rate",
+        ),
+        ("mesh --messages 0 --for 1s", "--for has no effect: there are no messages to send"),
         ("mesh --timeout 0", "--timeout takes seconds from 0.001 to 3600, not `0`"),
         ("smi", "unknown command `smi`; did you mean `sim`?"),
         ("sim --node 3", "unknown option `--node`; did you mean `--nodes`?"),
         ("sim --nodes 0", "--nodes takes a number from 1 to 100000, not `0`"),
         ("sim --sweep 2 --size 3", "--size has no effect: --sweep draws all but the seed"),
-        ("mesh --json=yes", "unexpected argument for option '--json': \"yes\"; try `rs2p --help`"),
+        ("sim 3", "unexpected argument `3`; try `rs2p sim --help`"),
+        (
+            "mesh --json=yes",
+            "unexpected argument for option '--json': \"yes\"; try `rs2p mesh --help`",
+        ),
     ] {
         let output = rs2p(args);
         assert_eq!(output.status.code(), Some(2), "{args}");
@@ -258,7 +274,9 @@ fn the_help_of_mesh_names_each_option_and_its_examples_are_valid() {
         assert_eq!(rs2p(args), output, "{args}");
     }
     let help = text(&output.stdout);
-    for option in ["nodes", "topology", "degree", "messages", "size", "seed", "timeout", "json"] {
+    for option in [
+        "nodes", "topology", "degree", "messages", "for", "rate", "size", "seed", "timeout", "json",
+    ] {
         assert!(help.contains(&format!("\n  --{option} ")), "{option}");
     }
     let examples: Vec<&str> =
@@ -266,7 +284,8 @@ fn the_help_of_mesh_names_each_option_and_its_examples_are_valid() {
     assert!(examples.len() >= 3, "{help}");
     for example in examples {
         // The last value of an option counts, which makes the examples short.
-        let output = rs2p(&format!("mesh {example} --nodes 3 --messages 3"));
+        let shorter = if example.contains("--for") { "--for 50ms" } else { "--messages 3" };
+        let output = rs2p(&format!("mesh {example} --nodes 3 {shorter}"));
         assert_eq!(output.status.code(), Some(0), "{example}: {output:?}");
     }
 }
@@ -280,4 +299,86 @@ fn too_few_open_files_are_explained() {
     let shown = text(&output.stderr);
     assert!(shown.contains("open files") && shown.contains("`ulimit -n "), "{shown}");
     assert_eq!(shown.lines().count(), 1, "{shown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_a_reader_that_left_is_none() {
+    for args in [
+        "help",
+        "--version",
+        "mesh --help",
+        "mesh --nodes 2 --messages 1",
+        "mesh --nodes 2 --messages 1 --json",
+        "sim --nodes 3",
+        "sim --nodes 3 --json",
+        "sim --sweep 1",
+        "sim --sweep 1 --json",
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));
+        let output = command.args(args.split(' ')).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args}: {output:?}");
+        let shown = text(&output.stderr);
+        assert!(shown.starts_with("error: the output could not be written: "), "{args}: {shown}");
+        assert_eq!(shown.lines().count(), 1, "{args}: {shown}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));
+        let output = command.args(args.split(' ')).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args}: {output:?}");
+        assert_eq!(text(&output.stderr), "", "{args}");
+    }
+}
+
+#[test]
+fn a_rate_and_a_time_make_the_number_of_messages() {
+    let paced = figures("--nodes 4 --for 300ms --rate 100");
+    assert_eq!((&paced["messages"], &paced["sent"]), (&30.into(), &30.into()));
+    assert_eq!(paced["deliveries"]["delivered"], 90, "{paced}");
+    assert_eq!((&paced["for_us"], &paced["rate"]), (&300_000.into(), &100.into()));
+    // The last message is due ten milliseconds before the end.
+    assert!(paced["times_us"]["deliver"].as_u64().unwrap() >= 290_000, "{paced}");
+    let spread = figures("--nodes 3 --for 300ms --messages 4");
+    assert_eq!((&spread["sent"], &spread["rate"]), (&4.into(), &Value::Null));
+    assert!(spread["times_us"]["deliver"].as_u64().unwrap() >= 225_000, "{spread}");
+}
+
+#[test]
+fn a_time_alone_sends_for_so_long_and_everything_arrives_once() {
+    let timed = figures("--nodes 3 --for 200ms");
+    assert_eq!(timed["messages"], Value::Null);
+    let sent = timed["sent"].as_u64().unwrap();
+    assert!(sent > 1, "{timed}");
+    assert_eq!(timed["deliveries"]["expected"], sent * 2, "{timed}");
+    assert_eq!(timed["deliveries"]["delivered"], sent * 2, "{timed}");
+    assert!(timed["times_us"]["deliver"].as_u64().unwrap() >= 200_000, "{timed}");
+}
+
+#[test]
+fn silence_between_messages_is_no_timeout() {
+    let slow = figures("--nodes 3 --for 3s --messages 3 --timeout 0.9");
+    assert_eq!((&slow["sent"], &slow["behind"]), (&3.into(), &false.into()), "{slow}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_run_and_shows_what_was_found() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));
+    let args = "mesh --nodes 3 --for 1h --rate 50";
+    command.args(args.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // Once the mesh is linked, messages are sent.
+    assert!(lines.any(|line| line.starts_with("links ")));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+    let shown: Vec<String> = lines.collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(130), ""), "{shown:?}");
+    let last = shown.last().unwrap();
+    assert!(last.starts_with("stopped    interrupted while messages were sent; "), "{shown:?}");
+    assert!(shown.iter().any(|line| line.starts_with("closed     3 of 3 nodes")), "{shown:?}");
+    assert!(shown.iter().all(|line| !line.contains(['\x1b', '\r'])), "{shown:?}");
 }

@@ -174,14 +174,17 @@ impl Node {
         }
     }
 
-    /// Asks every neighbor of this crate for its peers. py2p nodes close whoever asks them.
-    pub fn request_peers(&mut self, now: Instant) {
+    /// Asks every neighbor of this crate for its peers, and returns the question's name. py2p
+    /// nodes close whoever asks them.
+    pub fn request_peers(&mut self, now: Instant) -> RequestId {
         let request_id = RequestId::new(self.rng.random());
         let payload = Request { request_id, wanted: Wanted::Everybody }.encode();
-        let Some(message) = self.make(now, Flag::Whisper, &payload) else { return };
-        for conn in self.extended_neighbors() {
-            self.tell(now, conn, message.clone());
+        if let Some(message) = self.make(now, Flag::Whisper, &payload) {
+            for conn in self.extended_neighbors() {
+                self.tell(now, conn, message.clone());
+            }
         }
+        request_id
     }
 
     /// The names of this node's own open questions.

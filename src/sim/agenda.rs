@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// A machine's node wants a turn.
-    Timer { machine: NodeIndex, life: u64 },
+    Timer { machine: NodeIndex, due: Instant },
     /// A machine's program wants one.
     Wake { machine: NodeIndex, life: u64 },
     /// A dial arrives where it is meant to.
@@ -28,7 +28,7 @@ pub(super) enum Step {
     /// An end learns that its connection is gone.
     Broken { end: End, error: Option<NetworkError> },
     /// A machine looks at its calendar clock, which runs fast or slow.
-    Tick { machine: NodeIndex, life: u64 },
+    Tick { machine: NodeIndex, due: Instant },
     /// A machine that stood still goes on.
     Resume { machine: NodeIndex },
 }
@@ -73,6 +73,12 @@ impl Agenda {
     pub(super) fn push(&mut self, at: Instant, step: Step) {
         self.last_number += 1;
         self.heap.push(Scheduled { at, number: self.last_number, step });
+    }
+
+    /// How many things are going to happen.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
     }
 
     /// Takes the first thing that happens until `end`.

@@ -11,6 +11,7 @@ use super::link::{LinkId, Segment};
 use super::machine::ClockOffset;
 use super::world::{NodeIndex, World};
 use crate::node::Input;
+use crate::time::Instant;
 
 const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
 
@@ -148,21 +149,25 @@ impl<A: App> World<A> {
     pub fn set_clock_drift(&mut self, index: NodeIndex, ppm: i32) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         machine.clock_rate = 1.0 + f64::from(ppm) / 1e6;
-        let life = machine.life;
-        self.tick(index, life);
+        self.tick(index);
     }
 
     /// Tells a node what its calendar shows, and again in ten seconds while that runs wrong.
-    pub(super) fn tick(&mut self, index: NodeIndex, life: u64) {
+    fn tick(&mut self, index: NodeIndex) {
         let wall = self.wall(index);
-        let Some(machine) = self.machines.get(index).filter(|found| found.life == life) else {
-            return;
-        };
-        let is_wrong = machine.clock_rate.to_bits() != 1.0_f64.to_bits();
         self.turn(index, Input::ClockSet { wall });
-        if is_wrong {
-            let next = self.now + Duration::from_secs(10);
-            self.agenda.push(next, Step::Tick { machine: index, life });
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let is_wrong = machine.clock_rate.to_bits() != 1.0_f64.to_bits();
+        machine.tick_at = is_wrong.then_some(self.now + Duration::from_secs(10));
+        if let Some(due) = machine.tick_at {
+            self.agenda.push(due, Step::Tick { machine: index, due });
+        }
+    }
+
+    pub(super) fn on_tick(&mut self, index: NodeIndex, due: Instant) {
+        // Otherwise the clock was set since, and ticks by another plan.
+        if self.machines.get(index).is_some_and(|machine| machine.tick_at == Some(due)) {
+            self.tick(index);
         }
     }
 
@@ -172,5 +177,29 @@ impl<A: App> World<A> {
         }
         let wall = self.wall(index);
         self.turn(index, Input::ClockSet { wall });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_runs_wrong_ticks_once_at_a_time_and_over_a_crash() {
+        let mut world = World::new(1);
+        world.add_nodes(1);
+        for _ in 0..10 {
+            world.set_clock_drift(0, 100_000);
+            world.run_for(Duration::from_secs(1));
+        }
+        assert!(world.agenda.len() <= 10);
+        world.crash(0);
+        world.run_for(Duration::from_secs(100));
+        world.restart(0);
+        world.run_for(Duration::from_secs(1_000));
+        assert_eq!(world.agenda.len(), 1);
+        let (told, shown) = (world.node(0).map(|node| node.wall(world.now())), world.wall(0));
+        let lag = told.map(|told| shown.since(told));
+        assert!(lag.is_some_and(|lag| lag <= Duration::from_secs(1)), "{lag:?}");
     }
 }

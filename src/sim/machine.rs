@@ -32,9 +32,11 @@ pub(super) struct Machine<A> {
     pub(super) clock_offset: ClockOffset,
     /// How fast its calendar runs, as a share of the world's.
     pub(super) clock_rate: f64,
+    /// When it next looks at its calendar, while that runs wrong.
+    pub(super) tick_at: Option<Instant>,
     /// The most connections that it has had at once.
     pub(super) most_links: usize,
-    /// The timer that is on the agenda, so that it is there once.
+    /// The one timer on the agenda that counts. Later ones there are of earlier plans.
     pub(super) timer_at: Option<Instant>,
     /// The port of the next connection that it dials.
     pub(super) next_port: u16,
@@ -71,6 +73,7 @@ impl<A> Machine<A> {
             missed: VecDeque::new(),
             clock_offset: ClockOffset::Ahead(Duration::ZERO),
             clock_rate: 1.0,
+            tick_at: None,
             most_links: 0,
             timer_at: None,
             next_port: 50_000,

@@ -22,7 +22,7 @@ impl<A: App> World<A> {
     pub(super) fn carry_out_step(&mut self, step: Step) {
         if let Some(step) = self.put_off(step) {
             match step {
-                Step::Timer { machine, life } => self.on_timer(machine, life),
+                Step::Timer { machine, due } => self.on_timer(machine, due),
                 Step::Wake { machine, life } => self.wake_app(machine, life),
                 Step::Dial { from, addr } => self.on_dial(from, addr),
                 Step::Connected { link } => self.on_connected(link),
@@ -34,7 +34,7 @@ impl<A: App> World<A> {
                     }
                 }
                 Step::Resume { machine } => self.resume(machine),
-                Step::Tick { machine, life } => self.tick(machine, life),
+                Step::Tick { machine, due } => self.on_tick(machine, due),
             }
         }
     }
@@ -125,16 +125,17 @@ impl<A: App> World<A> {
 
     fn on_dial(&mut self, from: End, addr: SocketAddr) {
         let Some(index) = index_of(addr) else { return };
+        // Nobody waits for what an earlier life has dialled, and it must not take the name of a
+        // connection of this one. And a wall may have come up meanwhile.
+        if !self.is_alive(from) || self.walls.contains(&(from.machine, index)) {
+            return;
+        }
         let latency = self.link_options.latency.draw(&mut self.rng);
         let now = self.now;
         let Some(caller) = self.machines.get_mut(from.machine) else { return };
         caller.next_port = caller.next_port.checked_add(1).unwrap_or(50_000);
         let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
-        let accepted = self
-            .machines
-            .get_mut(index)
-            .and_then(|machine| machine.node.as_mut())
-            .and_then(|node| node.accept(now, caller_addr).ok());
+        let accepted = self.call(index, |node, now| node.accept(now, caller_addr).ok()).flatten();
         if self.walls.contains(&(index, from.machine)) {
             return;
         }
@@ -155,7 +156,6 @@ impl<A: App> World<A> {
             }
         }
         self.agenda.push(now + latency, Step::Connected { link: id });
-        self.call(index, |_, _| ());
     }
 
     fn on_connected(&mut self, link: LinkId) {
@@ -177,15 +177,30 @@ impl<A: App> World<A> {
         if let Some(pipe) = link.pipes.get_mut(side) {
             pipe.waiting.push_back(data);
         }
-        self.pump(id, side);
+        let len = self.put_on_line(id, side);
+        // No turn: this is in the midst of one, which takes what the node makes of it. A turn for
+        // each of its outputs, one in the other, would fill the stack.
+        let now = self.now;
+        let node = self.machines.get_mut(index).and_then(|machine| machine.node.as_mut());
+        if let (Some(node), 1..) = (node, len) {
+            node.handle_input(now, Input::Sent { conn, len });
+        }
     }
 
     /// Puts on the line what waits and has room, and the end behind it.
     pub(super) fn pump(&mut self, id: LinkId, side: usize) {
+        let len = self.put_on_line(id, side);
+        let Some(&end) = self.links.get(&id).and_then(|link| link.ends.get(side)) else { return };
+        if len > 0 && self.is_alive(end) {
+            self.turn(end.machine, Input::Sent { conn: end.conn, len });
+        }
+    }
+
+    /// Returns how many bytes the sending machine has no longer.
+    fn put_on_line(&mut self, id: LinkId, side: usize) -> usize {
         let mut sent = 0;
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(&end) = link.ends.get(side) else { return };
-        let Some(pipe) = link.pipes.get_mut(side) else { return };
+        let pipe = self.links.get_mut(&id).and_then(|link| link.pipes.get_mut(side));
+        let Some(pipe) = pipe else { return 0 };
         loop {
             let len = self.rng.random_range(pipe.options.chunk_len.clone());
             let Some(piece) = pipe.take(len) else { break };
@@ -203,9 +218,7 @@ impl<A: App> World<A> {
             let segment = Segment::Fin;
             self.agenda.push(pipe.last_arrival, Step::Arrive { link: id, side, segment });
         }
-        if sent > 0 && self.is_alive(end) {
-            self.turn(end.machine, Input::Sent { conn: end.conn, len: sent });
-        }
+        sent
     }
 
     fn on_arrival(&mut self, id: LinkId, side: usize, segment: Segment) {

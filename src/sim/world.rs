@@ -362,15 +362,16 @@ impl<A: App> World<A> {
         let Some(due) = machine.node.as_ref().and_then(Node::poll_timeout) else { return };
         if machine.timer_at.is_none_or(|planned| due < planned) {
             machine.timer_at = Some(due);
-            self.agenda.push(due.max(now), Step::Timer { machine: index, life: machine.life });
+            self.agenda.push(due.max(now), Step::Timer { machine: index, due });
         }
     }
 
-    pub(super) fn on_timer(&mut self, index: NodeIndex, life: u64) {
+    pub(super) fn on_timer(&mut self, index: NodeIndex, planned: Instant) {
         let now = self.now;
-        let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
-            return;
-        };
+        let is_planned = |machine: &&mut Machine<A>| machine.timer_at == Some(planned);
+        // Otherwise the plan has changed since. To go by the old one would plan each of the node's
+        // turns once more from now on.
+        let Some(machine) = self.machines.get_mut(index).filter(is_planned) else { return };
         machine.timer_at = None;
         let due = machine.node.as_ref().and_then(Node::poll_timeout);
         if due.is_some_and(|due| due <= now) {
@@ -437,5 +438,26 @@ impl<A> fmt::Debug for World<A> {
             .field("nodes", &self.machines.len())
             .field("links", &self.links.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_that_have_changed_make_no_work_for_ever() {
+        let mut world = World::new(1);
+        world.add_nodes(1);
+        // There is always a timer, for the next dial to somebody who is not there.
+        world.connect(0, 1);
+        world.run_for(Duration::from_secs(3_600));
+        for _ in 0..100 {
+            // Whoever dials and says nothing brings an earlier one.
+            world.call(0, |node, now| node.accept(now, addr_of(1)).is_ok());
+            world.run_for(Duration::from_secs(10));
+        }
+        world.run_for(Duration::from_secs(3_600));
+        assert_eq!(world.agenda.len(), 1);
     }
 }

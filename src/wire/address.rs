@@ -3,6 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use super::DecodeError;
+use super::json::{self, MaybeAddress};
+
 /// Where a node says it can be reached: a host name or an IP address, and a TCP port.
 ///
 /// What another node says is a claim. Nothing here resolves names or opens connections.
@@ -15,6 +18,25 @@ pub struct Address {
 }
 
 impl Address {
+    /// Reads what a handshake says of the address of its node: `["host", port]`, or `null` where
+    /// it does not say.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::BadJson`] for anything else.
+    ///
+    /// ```
+    /// use rs2p::Address;
+    ///
+    /// let address = Address::from_json(br#"["127.0.0.1", 4444]"#)?;
+    /// assert_eq!(address.unwrap().to_string(), "127.0.0.1:4444");
+    /// assert_eq!(Address::from_json(b"null")?, None);
+    /// # Ok::<(), rs2p::DecodeError>(())
+    /// ```
+    pub fn from_json(json: &[u8]) -> Result<Option<Self>, DecodeError> {
+        json::read(json, MaybeAddress).ok_or(DecodeError::BadJson("address"))
+    }
+
     /// The text that goes into a node id: a Python pair, such as `('127.0.0.1', 4444)`.
     pub fn python_text(&self) -> String {
         format!("('{}', {})", self.host, self.port)
@@ -46,6 +68,14 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_address_in_json_is_refused() {
+        for bad in ["", "[]", "[\"a\"]", "[\"a\", 65536]", "\"a\"", "[\"a\", 1] "] {
+            let read = Address::from_json(bad.as_bytes());
+            assert_eq!(read.is_err(), !bad.ends_with(' '), "{bad}");
+        }
+    }
 
     #[test]
     fn an_address_prints_so_that_it_can_be_dialled() {

@@ -59,6 +59,11 @@ impl FrameDecoder {
         self.header_len.saturating_add(self.body.len())
     }
 
+    /// What the size header of an unfinished frame announces; `None` until all of it is here.
+    pub fn announced_len(&self) -> Option<u32> {
+        (self.header_len == SIZE_HEADER_LEN).then(|| u32::from_be_bytes(self.header))
+    }
+
     fn advance(&mut self, input: &mut &[u8], max_len: usize) -> Result<Option<Bytes>, DecodeError> {
         let missing = self.header.get_mut(self.header_len..).unwrap_or_default();
         let piece = take(input, missing.len());
@@ -162,6 +167,17 @@ mod tests {
         assert_eq!(decoder.next_frame(&mut input, usize::MAX), Ok(None));
         assert!(decoder.body.capacity() <= 64);
         assert_eq!(decoder.buffered_len(), 7);
+    }
+
+    #[test]
+    fn an_unfinished_frame_tells_its_length_once_its_header_is_whole() {
+        let mut decoder = FrameDecoder::default();
+        let mut told = Vec::new();
+        for byte in b"\0\0\0\x02hi\0" {
+            decoder.next_frame(&mut &[*byte][..], 64).unwrap();
+            told.push(decoder.announced_len());
+        }
+        assert_eq!(told, [None, None, None, Some(2), Some(2), None, None]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub use frame::{FrameDecoder, SIZE_HEADER_LEN, strip_size_header};
 pub use handshake::Handshake;
 pub use id::{IdError, MAX_ID_LEN, MessageId, NodeId, Protocol, RequestId};
 pub use locate::{Request, Response, Wanted};
-pub use packets::{PacketIter, Packets};
+pub use packets::{Misfit, PacketIter, Packets};
 pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
 pub use peers::PeerEntry;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -101,9 +102,79 @@ impl Packets {
         PacketIter { lens: lens.chunks_exact(LEN_LEN), packets }
     }
 
+    /// Where in the body each packet stands, in order.
+    ///
+    /// ```
+    /// use rs2p::wire::Packets;
+    ///
+    /// let packets = Packets::join(&["ab", "c"]).unwrap();
+    /// assert_eq!(packets.ranges().collect::<Vec<_>>(), [8..10, 10..11]);
+    /// ```
+    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + Clone {
+        let table_len = self.count.saturating_mul(LEN_LEN);
+        self.iter().scan(table_len, |start, packet| {
+            let range = *start..start.saturating_add(packet.len());
+            *start = range.end;
+            Some(range)
+        })
+    }
+
     /// The body that holds the packets, as it goes on the wire uncompressed.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+}
+
+/// Where the table of lengths of a body goes wrong: what is behind
+/// [`DecodeError::PacketLengths`], for whoever wants to look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Misfit {
+    /// The body ends inside the length that begins at `offset`.
+    Cut {
+        /// Bytes from the start of the body.
+        offset: usize,
+    },
+    /// The length at `offset` is the first that, with the lengths and packets before it, asks for
+    /// more than the body has.
+    Overrun {
+        /// Bytes from the start of the body.
+        offset: usize,
+        /// The length that stands there.
+        announced: u32,
+        /// The bytes that are left for the packet. None are left, too, where there is no room for
+        /// the length itself.
+        left: usize,
+    },
+}
+
+impl Misfit {
+    /// Looks for the place; `None` where the lengths add up to the body.
+    ///
+    /// ```
+    /// use rs2p::wire::Misfit;
+    ///
+    /// let overrun = Misfit::Overrun { offset: 4, announced: 9, left: 1 };
+    /// assert_eq!(Misfit::find(b"\0\0\0\x02\0\0\0\x09abc"), Some(overrun));
+    /// assert_eq!(Misfit::find(b"\0\0\0\x02\0\0\0\x01abc"), None);
+    /// ```
+    pub fn find(body: &[u8]) -> Option<Self> {
+        let mut left = body.len();
+        let mut offset: usize = 0;
+        while left > 0 {
+            let Some(entry) = body.get(offset..).and_then(<[u8]>::first_chunk) else {
+                return Some(Self::Cut { offset });
+            };
+            let announced = u32::from_be_bytes(*entry);
+            let behind = left.checked_sub(LEN_LEN);
+            let rest = behind.and_then(|left| left.checked_sub(usize::try_from(announced).ok()?));
+            let Some(rest) = rest else {
+                let left = behind.unwrap_or_default();
+                return Some(Self::Overrun { offset, announced, left });
+            };
+            left = rest;
+            offset = offset.saturating_add(LEN_LEN);
+        }
+        None
     }
 }
 
@@ -189,6 +260,36 @@ mod tests {
         ] {
             assert_eq!(split(body), Err(DecodeError::PacketLengths), "{body:?}");
         }
+    }
+
+    #[test]
+    fn a_misfit_is_found_where_the_lengths_do_not_add_up_and_nowhere_else() {
+        // Every body of up to seven bytes of 0 to 3.
+        let mut bodies: Vec<Vec<u8>> = vec![Vec::new()];
+        for _ in 0..=7 {
+            for body in &bodies {
+                let is_whole = Packets::split(body.clone().into(), 100).is_ok();
+                assert_eq!(Misfit::find(body).is_none(), is_whole, "{body:?}");
+            }
+            let longer = |body: &Vec<u8>| (0..4).map(|byte| [body, &[byte][..]].concat()).collect();
+            bodies = bodies.iter().flat_map::<Vec<Vec<u8>>, _>(longer).collect();
+        }
+        for (body, expected) in [
+            (&b"\0\0\0\0x"[..], Misfit::Cut { offset: 4 }),
+            (b"\0\0\0\x05abcd", Misfit::Overrun { offset: 0, announced: 5, left: 4 }),
+            // The second length would be made of the packet before it.
+            (b"\0\0\0\x02\0\0\0\0", Misfit::Overrun { offset: 4, announced: 0, left: 0 }),
+        ] {
+            assert_eq!(Misfit::find(body), Some(expected), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_where_the_packets_stand() {
+        let packets = Packets::join(&["", "ab", "", "c"]).unwrap();
+        let pieces = packets.ranges().map(|range| packets.body().get(range));
+        assert!(pieces.eq(packets.iter().map(Some)));
+        assert_eq!(packets.ranges().last(), Some(18..19));
     }
 
     #[test]

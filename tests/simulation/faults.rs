@@ -1,6 +1,6 @@
 //! What goes wrong, and what must hold all the same.
 
-use rs2p::sim::{Topology, World};
+use rs2p::sim::{Latency, LinkOptions, Topology, World};
 
 use crate::{SECOND, settle};
 
@@ -49,4 +49,55 @@ fn a_crashed_node_comes_back_under_another_id_and_is_joined_again() {
     world.broadcast(2, &["with 1"]).unwrap();
     world.run_for(5 * SECOND);
     assert_eq!(world.app(1).texts(), ["with 1"]);
+}
+
+/// Links over which everything takes this long.
+fn links_of(latency: std::time::Duration) -> LinkOptions {
+    LinkOptions { latency: Latency::Fixed(latency), ..LinkOptions::default() }
+}
+
+#[test]
+fn a_wall_that_comes_up_while_a_dial_is_on_its_way_holds() {
+    let mut world = World::new(6);
+    world.add_nodes(2);
+    world.set_link_options(links_of(SECOND / 10));
+    world.connect(0, 1);
+    world.run_for(SECOND / 20);
+    world.block(0, 1);
+    world.run_for(60 * SECOND);
+    assert_eq!(world.arrivals(), 0);
+    world.unblock(0, 1);
+    world.run_for(600 * SECOND);
+    assert!(world.arrivals() > 0);
+}
+
+#[test]
+fn dials_whose_answers_are_lost_are_given_up_by_both_ends() {
+    let mut world = World::new(7);
+    world.add_nodes(2);
+    world.block(1, 0);
+    world.connect(0, 1);
+    let awaiting = |world: &World| world.node(1).unwrap().awaiting().count();
+    world.run_for(SECOND);
+    assert_eq!(awaiting(&world), 1);
+    world.crash(0);
+    world.run_for(60 * SECOND);
+    assert_eq!(awaiting(&world), 0);
+}
+
+#[test]
+fn a_dial_of_an_earlier_life_takes_nothing_from_this_one() {
+    let mut world = World::new(8);
+    world.add_nodes(3);
+    world.set_link_options(links_of(SECOND / 2));
+    world.connect(0, 1);
+    world.crash(0);
+    world.restart(0);
+    // The first connection of the new life, as that dial was of the old one.
+    world.set_link_options(links_of(SECOND / 100));
+    world.connect(2, 0);
+    settle(&mut world);
+    world.broadcast(2, &["to the new life"]).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(world.app(0).texts(), ["to the new life"]);
 }

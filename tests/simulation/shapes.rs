@@ -1,6 +1,7 @@
 //! Everybody hears everybody, once, whatever the shape.
 
-use rs2p::sim::{Topology, World};
+use rs2p::sim::{Recorder, Topology, World};
+use rs2p::{Config, Protocol};
 
 use crate::{SECOND, settle};
 
@@ -71,4 +72,25 @@ fn the_same_seed_gives_the_same_trace_to_the_byte() {
     };
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));
+}
+
+#[test]
+fn a_broadcast_takes_no_more_of_the_stack_for_more_neighbors() {
+    let run = || {
+        let mut world = World::new(1);
+        let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
+        config.max_outgoing = 0;
+        world.add(config, Recorder::default());
+        world.add_nodes(1_000);
+        for node in 1..=1_000 {
+            world.connect(0, node);
+        }
+        settle(&mut world);
+        world.broadcast(0, &["to all"]).unwrap();
+        world.run_for(SECOND);
+        world.deliveries()
+    };
+    // An eighth of what a test's thread has.
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(run).unwrap();
+    assert_eq!(thread.join().unwrap(), 1_000);
 }

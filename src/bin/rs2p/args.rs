@@ -24,23 +24,34 @@ pub(crate) enum UsageError {
     Syntax(lexopt::Error),
 }
 
+impl UsageError {
+    /// Whether only the help can tell what is right: the error does not.
+    pub(crate) fn needs_help(&self) -> bool {
+        match self {
+            Self::UnknownCommand { nearest, .. } | Self::UnknownOption { nearest, .. } => {
+                nearest.is_none()
+            }
+            Self::Unexpected { .. } | Self::Syntax(_) => true,
+            Self::BadValue { .. } | Self::Useless { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownCommand { name, nearest } => {
-                write!(f, "unknown command `{name}`; {}", advice(nearest.as_deref()))
+                write!(f, "unknown command `{name}`{}", suggestion(nearest.as_deref()))
             }
             Self::UnknownOption { name, nearest } => {
-                write!(f, "unknown option `{name}`; {}", advice(nearest.as_deref()))
+                write!(f, "unknown option `{name}`{}", suggestion(nearest.as_deref()))
             }
-            Self::Unexpected { value } => {
-                write!(f, "unexpected argument `{value}`; {}", advice(None))
-            }
+            Self::Unexpected { value } => write!(f, "unexpected argument `{value}`"),
             Self::BadValue { option, value, expected } => {
                 write!(f, "{option} takes {expected}, not `{value}`")
             }
             Self::Useless { option, because } => write!(f, "{option} has no effect: {because}"),
-            Self::Syntax(error) => write!(f, "{error}; {}", advice(None)),
+            Self::Syntax(error) => write!(f, "{error}"),
         }
     }
 }
@@ -54,11 +65,8 @@ impl From<lexopt::Error> for UsageError {
     }
 }
 
-fn advice(nearest: Option<&str>) -> String {
-    match nearest {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "try `rs2p --help`".to_owned(),
-    }
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
 }
 
 pub(crate) fn unknown_command(name: &str, known: &[&str]) -> UsageError {
@@ -155,7 +163,7 @@ pub(crate) fn choice<T: Clone>(
 }
 
 /// The known word that a mistyped one most likely stands for.
-fn nearest(word: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn nearest(word: &str, known: &[&str]) -> Option<String> {
     let distances = known.iter().map(|known| (distance(word, known), *known));
     // More than two slips are another word.
     distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned())

@@ -1,6 +1,6 @@
 //! The only clock of the command line.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a terminal is told of progress.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(50);
@@ -8,6 +8,12 @@ const PROGRESS_PERIOD: Duration = Duration::from_millis(50);
 #[expect(clippy::disallowed_methods, reason = "the commands measure real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// Calendar time since the Unix epoch; zero where the clock stands before it.
+#[expect(clippy::disallowed_methods, reason = "messages carry calendar time")]
+pub(crate) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Tells when a terminal is to be told again.

@@ -1,8 +1,12 @@
 //! Where a command shows what it does: plain lines, a little more on a terminal.
 
+use std::cell::{Cell, OnceCell};
+use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
+
+use crate::terminal;
 
 /// The width of the column of labels.
 const LABEL_WIDTH: usize = 11;
@@ -14,12 +18,47 @@ pub(crate) enum Tone {
     Bad,
 }
 
-/// Lines for a reader. A reader that has gone away is no failure.
+/// What a command has to say could not be written, on a full disk for example. The work was done.
+#[derive(Debug)]
+pub(crate) struct OutputError(io::Error);
+
+impl Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the output could not be written")
+    }
+}
+
+impl Error for OutputError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Writes a whole text to stdout. A reader that has gone away, as `head` does, is no failure.
+pub(crate) fn print(text: &str) -> Result<(), OutputError> {
+    print_bytes(text.as_bytes()).map(|_is_read| ())
+}
+
+/// Writes to stdout, and tells whether anybody reads there still.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<bool, OutputError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(OutputError(error)),
+    }
+}
+
+/// Lines for a reader, and a view below them on a terminal.
 #[derive(Debug)]
 pub(crate) struct Console {
     target: Target,
-    is_terminal: bool,
+    is_live: bool,
     has_colors: bool,
+    /// The lines of the view that is on the terminal. The cursor is below them.
+    drawn: Cell<usize>,
+    /// The first failure to write.
+    failure: OnceCell<OutputError>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,46 +80,78 @@ impl Console {
     }
 
     fn new(target: Target, is_terminal: bool) -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { target, is_terminal, has_colors: is_terminal && !no_color }
+        let is_live = is_terminal && terminal::is_capable();
+        Self {
+            target,
+            is_live,
+            has_colors: is_live && terminal::wants_colors(),
+            drawn: Cell::new(0),
+            failure: OnceCell::new(),
+        }
+    }
+
+    /// Whether views are shown: on a terminal that can go back to a line.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live
     }
 
     pub(crate) fn line(&self, text: impl Display) {
-        self.write(format_args!("{}{text}\n", self.erase()));
+        self.write(&format!("{}{text}\n", terminal::erase(self.drawn.take())));
     }
 
     /// A line of the form that all phases have: a label, then what is to be known.
     pub(crate) fn labelled(&self, tone: Tone, label: &str, text: impl Display) {
+        self.line(format_args!("{}{text}", self.label(tone, label)));
+    }
+
+    /// A line that the next output replaces. Only on a terminal.
+    pub(crate) fn progress(&self, label: &str, text: impl Display) {
+        self.view(&[(label, text.to_string())]);
+    }
+
+    /// Labels and texts that the next output replaces. Only on a terminal. The texts must not hold
+    /// escapes.
+    pub(crate) fn view(&self, lines: &[(&str, String)]) {
+        if self.is_live {
+            let width = terminal::columns().saturating_sub(LABEL_WIDTH + 1);
+            let lines: Vec<String> = lines
+                .iter()
+                .map(|(label, text)| {
+                    let text: String = text.chars().take(width).collect();
+                    format!("{}{text}", self.label(Tone::Plain, label))
+                })
+                .collect();
+            self.write(&terminal::redraw(self.drawn.replace(lines.len()), &lines));
+        }
+    }
+
+    /// Tells whether everything could be written.
+    pub(crate) fn finish(self) -> Result<(), OutputError> {
+        self.failure.into_inner().map_or(Ok(()), Err)
+    }
+
+    fn label(&self, tone: Tone, label: &str) -> String {
         let (start, end) = match (self.has_colors, tone) {
             (false, _) => ("", ""),
             (true, Tone::Plain) => ("\x1b[1m", "\x1b[0m"),
             (true, Tone::Good) => ("\x1b[1;32m", "\x1b[0m"),
             (true, Tone::Bad) => ("\x1b[1;31m", "\x1b[0m"),
         };
-        self.line(format_args!("{start}{label:<LABEL_WIDTH$}{end}{text}"));
+        format!("{start}{label:<LABEL_WIDTH$}{end}")
     }
 
-    /// A line that the next one replaces. Only on a terminal.
-    pub(crate) fn progress(&self, label: &str, text: impl Display) {
-        if self.is_terminal {
-            self.write(format_args!("{}{label:<LABEL_WIDTH$}{text}", self.erase()));
-        }
-    }
-
-    fn erase(&self) -> &'static str {
-        if self.is_terminal { "\r\x1b[K" } else { "" }
-    }
-
-    fn write(&self, text: fmt::Arguments<'_>) {
-        let text = text.to_string();
-        drop(match self.target {
+    fn write(&self, text: &str) {
+        match self.target {
             Target::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+                if let Err(error) = print(text) {
+                    // Takes none after the first.
+                    drop(self.failure.set(error));
+                }
             }
-            Target::Stderr => io::stderr().write_all(text.as_bytes()),
-            Target::Nowhere => Ok(()),
-        });
+            // Nobody's result, and there is nowhere left to tell that it failed.
+            Target::Stderr => drop(io::stderr().write_all(text.as_bytes())),
+            Target::Nowhere => {}
+        }
     }
 }
 

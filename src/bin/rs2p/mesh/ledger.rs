@@ -1,7 +1,7 @@
 //! Who was to receive what, and did.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rs2p::NodeId;
 
@@ -62,8 +62,8 @@ impl Ledger {
         number
     }
 
-    /// Takes note of what a node got. Returns whether it is a delivery that was waited for.
-    pub(super) fn record(&mut self, receipt: &Receipt) -> bool {
+    /// Takes note of what a node got. Returns the latency of a delivery that was waited for.
+    pub(super) fn record(&mut self, receipt: &Receipt) -> Option<Duration> {
         match *receipt {
             Receipt::Message { node, sender, number, at } => {
                 return self.record_message(node, sender, number, at);
@@ -71,31 +71,38 @@ impl Ledger {
             Receipt::Stray => self.tally.strays += 1,
             Receipt::Lagged { count } => self.tally.lagged += count,
         }
-        false
+        None
     }
 
-    fn record_message(&mut self, node: usize, sender: NodeId, number: u64, at: Instant) -> bool {
+    fn record_message(
+        &mut self,
+        node: usize,
+        sender: NodeId,
+        number: u64,
+        at: Instant,
+    ) -> Option<Duration> {
         let turn = turn(number, self.ids.len());
         if number >= self.sent || self.ids.get(turn) != Some(&sender) {
             self.tally.strays += 1;
-            return false;
+            return None;
         }
         if node == turn {
             self.tally.echoes += 1;
-            return false;
+            return None;
         }
         let waiting = self.waiting.get_mut(&number).filter(|it| it.missing.contains(&node));
         let Some(waiting) = waiting else {
             self.tally.duplicates += 1;
-            return false;
+            return None;
         };
         waiting.missing.remove(&node);
         self.tally.delivered += 1;
-        self.tally.latencies.add(at.saturating_duration_since(waiting.since));
+        let latency = at.saturating_duration_since(waiting.since);
+        self.tally.latencies.add(latency);
         if waiting.missing.is_empty() {
             self.waiting.remove(&number);
         }
-        true
+        Some(latency)
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -141,9 +148,9 @@ mod tests {
     #[test]
     fn a_message_is_done_once_everybody_but_its_sender_has_it() {
         let mut ledger = ledger();
-        assert!(ledger.record(&message(1, "a", 0)));
+        assert!(ledger.record(&message(1, "a", 0)).is_some());
         assert_eq!(ledger.waiting(), 1);
-        assert!(ledger.record(&message(2, "a", 0)));
+        assert!(ledger.record(&message(2, "a", 0)).is_some());
         assert_eq!((ledger.waiting(), ledger.delivered()), (0, 2));
         let (sent, _, missing) = ledger.into_parts();
         assert_eq!((sent, missing), (1, vec![]));
@@ -152,7 +159,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_counted_by_its_kind_and_is_no_delivery() {
         let mut ledger = ledger();
-        assert!(ledger.record(&message(1, "a", 0)));
+        assert!(ledger.record(&message(1, "a", 0)).is_some());
         for (receipt, what) in [
             (message(1, "a", 0), "again, while others wait"),
             (message(0, "a", 0), "back at its sender"),
@@ -161,10 +168,10 @@ mod tests {
             (Receipt::Stray, "changed"),
             (Receipt::Lagged { count: 7 }, "discarded"),
         ] {
-            assert!(!ledger.record(&receipt), "{what}");
+            assert_eq!(ledger.record(&receipt), None, "{what}");
         }
-        assert!(ledger.record(&message(2, "a", 0)));
-        assert!(!ledger.record(&message(2, "a", 0)), "again, when all have it");
+        assert!(ledger.record(&message(2, "a", 0)).is_some());
+        assert_eq!(ledger.record(&message(2, "a", 0)), None, "again, when all have it");
         let (_, tally, missing) = ledger.into_parts();
         assert_eq!((tally.delivered, tally.duplicates, tally.echoes), (2, 2, 1));
         assert_eq!((tally.strays, tally.lagged, missing), (3, 7, vec![]));

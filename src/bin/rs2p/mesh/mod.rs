@@ -3,35 +3,38 @@
 //! Knows topologies, rounds of messages and who must get what. Uses the library as any program does:
 //! nothing here sees the wire or the inside of a node.
 
+mod delivery;
 mod error;
 mod ledger;
 mod nodes;
 mod options;
+mod phase;
+mod plan;
 mod receivers;
 mod report;
+mod view;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::Failure;
 use crate::clock::{self, Pulse};
-use crate::console::Console;
+use crate::console::{self, Console};
+use crate::interrupt::{self, Interrupt};
 use crate::seed;
 use crate::topology::Links;
 use crate::traffic::Traffic;
+use delivery::Delivery;
 pub(crate) use error::MeshError;
 use ledger::Ledger;
 use nodes::Nodes;
 use options::Options;
 pub(crate) use options::{HELP, SUMMARY};
+use phase::Phase;
 use receivers::{Body, Receivers};
 use report::Report;
-
-/// The most messages that are on their way at once: far fewer than an inbox holds.
-const MAX_WINDOW: usize = 32;
-
-/// The most bytes of contents that are on their way at once: half of what waits for one neighbor.
-const MAX_WINDOW_LEN: usize = 4 << 20;
+use watch::Watch;
 
 /// How often it is looked whether the mesh is quiet, and how long at most.
 const SETTLE_PERIOD: Duration = Duration::from_millis(5);
@@ -44,101 +47,108 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let options = Options::parse(parser)?;
     let seed = seed::choose(options.seed).map_err(MeshError::Entropy)?;
     let console = if options.json { Console::stderr() } else { Console::stdout() };
-    let report = Run { options: &options, console: &console }.run(seed)?;
+    let interrupt = Interrupt::watch();
+    let run = Run { options: &options, console: &console, interrupt: &interrupt };
+    let report = run.run(seed)?;
+    console.finish()?;
     if options.json {
-        // A reader that has gone away is no failure.
-        drop(std::io::Write::write_all(&mut std::io::stdout(), report.to_json().as_bytes()));
+        console::print(&report.to_json())?;
     }
-    Ok(if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match report.interrupted {
+        Some(_) => ExitCode::from(interrupt::EXIT_CODE),
+        None if report.is_ok() => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+    })
 }
 
 /// One run of the command.
 struct Run<'a> {
     options: &'a Options,
     console: &'a Console,
+    interrupt: &'a Interrupt,
 }
 
 impl Run<'_> {
     fn run(&self, seed: u64) -> Result<Report, MeshError> {
-        let nodes = self.options.nodes;
         let start = clock::now();
-        let links = Links::new(&self.options.topology, nodes, seed);
-        nodes::check_open_files(nodes, links.pairs().len())?;
+        let links = Links::new(&self.options.topology, self.options.nodes, seed);
+        nodes::check_open_files(self.options.nodes, links.pairs().len())?;
         let mut report = Report::new(self.options, seed, &links);
         report.show_start(self.console);
 
-        let nodes = Nodes::bind(self.options, |done| self.progress("nodes", done, nodes))?;
-        report.times.bind = start.elapsed();
-        report.show_nodes(self.console, &nodes);
-
-        let phase = clock::now();
-        let total = links.pairs().len();
-        nodes.join(&links, self.options.timeout, |done| self.progress("joining", done, total))?;
-        report.times.join = phase.elapsed();
-        report.show_links(self.console);
-
+        let nodes = self.bind(&mut report)?;
+        self.join(&nodes, &links, &mut report)?;
         let body = Body::new(self.options.size, seed);
         let receivers = Receivers::start(&nodes, &body)?;
         let mut ledger = Ledger::new(nodes.ids());
-        if nodes.count() > 1 {
+        if nodes.count() > 1 && report.interrupted.is_none() {
             let before = calm(&nodes, &receivers, &mut ledger);
             let phase = clock::now();
-            self.deliver(&nodes, &receivers, &body, &mut ledger)?;
+            let links = links.pairs().len();
+            let watch = Watch::new(self.console, &nodes, self.options.plan, links, phase);
+            let Self { options, interrupt, .. } = *self;
+            Delivery { options, interrupt, nodes: &nodes, receivers: &receivers, body: &body }
+                .run(&mut ledger, watch, phase)?;
             report.times.deliver = phase.elapsed();
+            self.note_interrupt(Phase::Deliver, &mut report);
             report.traffic = settle(&nodes, &receivers, &mut ledger, &before);
         }
 
         let phase = clock::now();
         report.closed = nodes.close(|done| self.progress("closing", done, nodes.count()));
         report.times.close = phase.elapsed();
-        receivers.finish(|receipt| ledger.record(&receipt));
+        receivers.finish(|receipt| {
+            ledger.record(&receipt);
+        });
         report.times.total = start.elapsed();
         report.take(ledger);
         report.show_result(self.console);
         Ok(report)
     }
 
-    /// Sends every message, no faster than the mesh delivers them, and waits for the deliveries.
-    /// Returns when all have come, or none for longer than the timeout.
-    fn deliver(
-        &self,
-        nodes: &Nodes,
-        receivers: &Receivers,
-        body: &Body,
-        ledger: &mut Ledger,
-    ) -> Result<(), MeshError> {
-        let message_count = self.options.messages;
-        let total = message_count * nodes.receiver_count();
-        let window = (MAX_WINDOW_LEN / self.options.size.max(1)).clamp(1, MAX_WINDOW);
+    fn bind(&self, report: &mut Report) -> Result<Nodes, MeshError> {
+        let phase = clock::now();
+        let total = self.options.nodes;
         let mut pulse = Pulse::new();
-        let mut heard = clock::now();
-        while ledger.sent() < message_count || ledger.waiting() > 0 {
-            if ledger.sent() < message_count && ledger.waiting() < window {
-                let number = ledger.begin(clock::now());
-                nodes.send(number, body)?;
-                continue;
-            }
-            match receivers.next(self.options.timeout) {
-                // What is wrong must not keep the rest waiting for ever.
-                Some(receipt) => {
-                    if ledger.record(&receipt) {
-                        heard = clock::now();
-                    }
-                }
-                None => break,
-            }
-            if heard.elapsed() > self.options.timeout {
-                break;
-            }
+        let nodes = Nodes::bind(self.options, self.interrupt, |done| {
             if pulse.is_due() {
-                self.progress("delivered", ledger.delivered(), total);
+                self.progress("nodes", done, total);
             }
+        })?;
+        report.times.bind = phase.elapsed();
+        report.opened = nodes.count();
+        report.show_nodes(self.console, &nodes);
+        self.note_interrupt(Phase::Bind, report);
+        Ok(nodes)
+    }
+
+    fn join(&self, nodes: &Nodes, links: &Links, report: &mut Report) -> Result<(), MeshError> {
+        if report.interrupted.is_some() {
+            return Ok(());
+        }
+        let phase = clock::now();
+        let total = links.pairs().len();
+        let mut pulse = Pulse::new();
+        nodes.join(links, self.options.timeout, self.interrupt, |done| {
+            if pulse.is_due() {
+                self.progress("joining", done, total);
+            }
+        })?;
+        report.times.join = phase.elapsed();
+        self.note_interrupt(Phase::Join, report);
+        if report.interrupted.is_none() {
+            report.show_links(self.console);
         }
         Ok(())
     }
 
-    fn progress<T: TryInto<u64>>(&self, label: &str, done: T, total: T) {
-        let [done, total] = [done, total].map(|number| number.try_into().unwrap_or(u64::MAX));
+    fn note_interrupt(&self, phase: Phase, report: &mut Report) {
+        if self.interrupt.is_set() && report.interrupted.is_none() {
+            report.interrupted = Some(phase);
+        }
+    }
+
+    fn progress(&self, label: &str, done: usize, total: usize) {
         self.console.progress(label, format_args!("{done} of {total}"));
     }
 }

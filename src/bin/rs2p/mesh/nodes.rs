@@ -9,6 +9,8 @@ use rs2p::{Encryption, MeshSocket, NodeId};
 use super::error::MeshError;
 use super::options::Options;
 use super::receivers::Body;
+use crate::clock;
+use crate::interrupt::Interrupt;
 use crate::topology::Links;
 use crate::traffic::Traffic;
 
@@ -18,6 +20,9 @@ const FILES_PER_LINK: usize = 2;
 
 /// The files that any program has open, and those of nodes that try each other's addresses.
 const FILES_OTHER: usize = 32;
+
+/// How often it is looked whether the user wants an end.
+const LOOK_PERIOD: Duration = Duration::from_millis(50);
 
 /// How many nodes leave at once. Waiting is most of it.
 const CLOSING_THREADS: usize = 16;
@@ -44,9 +49,17 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn bind(options: &Options, progress: impl Fn(usize)) -> Result<Self, MeshError> {
+    /// Opens all nodes, or fewer if it is interrupted.
+    pub(super) fn bind(
+        options: &Options,
+        interrupt: &Interrupt,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Self, MeshError> {
         let mut sockets = Vec::with_capacity(options.nodes);
         for node in 0..options.nodes {
+            if interrupt.is_set() {
+                break;
+            }
             let socket = MeshSocket::builder()
                 .encryption(Encryption::Plaintext)
                 .max_outgoing(0)
@@ -64,14 +77,18 @@ impl Nodes {
         Ok(Self { sockets })
     }
 
-    /// Makes the links, and waits until both ends of each know of it.
+    /// Makes the links, and waits until both ends of each know of it, or until it is interrupted.
     pub(super) fn join(
         &self,
         links: &Links,
         timeout: Duration,
-        progress: impl Fn(usize),
+        interrupt: &Interrupt,
+        mut progress: impl FnMut(usize),
     ) -> Result<(), MeshError> {
         for (done, &(from, to)) in links.pairs().iter().enumerate() {
+            if interrupt.is_set() {
+                return Ok(());
+            }
             if let (Some(dialer), Some(other)) = (self.sockets.get(from), self.sockets.get(to)) {
                 dialer.connect(other.local_addr()).map_err(|error| MeshError::Connect {
                     from,
@@ -82,7 +99,11 @@ impl Nodes {
             progress(done + 1);
         }
         for (node, (socket, wanted)) in self.sockets.iter().zip(links.neighbors()).enumerate() {
-            if socket.wait_for_peers(wanted.len(), timeout) < wanted.len() {
+            let found = wait_for_peers(socket, wanted.len(), timeout, interrupt);
+            if interrupt.is_set() {
+                return Ok(());
+            }
+            if found < wanted.len() {
                 let found: Vec<NodeId> =
                     socket.routing_table().into_iter().map(|peer| peer.id).collect();
                 let is_found = |id: NodeId| found.contains(&id);
@@ -132,6 +153,12 @@ impl Nodes {
         Traffic::of(self.sockets.iter().map(MeshSocket::stats))
     }
 
+    /// The links whose two ends know of them, if no other links are between them.
+    pub(super) fn links_up(&self) -> usize {
+        let ends = self.sockets.iter().map(|socket| socket.wait_for_peers(0, Duration::ZERO));
+        ends.sum::<usize>() / 2
+    }
+
     pub(super) fn sockets(&self) -> &[MeshSocket] {
         &self.sockets
     }
@@ -143,10 +170,22 @@ impl Nodes {
     pub(super) fn count(&self) -> usize {
         self.sockets.len()
     }
+}
 
-    /// How many nodes are to receive each message.
-    pub(super) fn receiver_count(&self) -> u64 {
-        self.sockets.len().saturating_sub(1) as u64
+/// Waits for neighbors as the socket does, but not when it is interrupted.
+fn wait_for_peers(
+    socket: &MeshSocket,
+    wanted: usize,
+    timeout: Duration,
+    interrupt: &Interrupt,
+) -> usize {
+    let start = clock::now();
+    loop {
+        let left = timeout.saturating_sub(start.elapsed());
+        let found = socket.wait_for_peers(wanted, left.min(LOOK_PERIOD));
+        if found >= wanted || left.is_zero() || interrupt.is_set() {
+            return found;
+        }
     }
 }
 

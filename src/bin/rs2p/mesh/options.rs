@@ -5,6 +5,7 @@ use std::time::Duration;
 use lexopt::Arg::Long;
 use rs2p::sim::Topology;
 
+use super::plan::{Plan, Wish};
 use crate::args::{self, UsageError};
 use crate::topology;
 
@@ -26,6 +27,10 @@ Options:
                      a mesh is always connected, and has no link twice
   --messages M       Number of messages in all, 0 to 1000000 (default: for about 100000
                      deliveries, at most 10000)
+  --for TIME         How long to send: 500ms, 30s, 2m, 1h. Alone, as many messages as the mesh
+                     takes; with --messages, these evenly over the time
+  --rate N           Messages a second in all, 1 to 1000000 (default: as fast as the mesh takes
+                     them); for 10s unless --for or --messages tells the end
   --size BYTES       Contents of each message, 0 to 4193280 bytes that do not compress
                      (default 64)
   --seed S           Choose links and contents as an earlier run did (default: by chance);
@@ -34,13 +39,24 @@ Options:
   --json             Print one JSON object at the end instead of text
   -h, --help         Print this
 
+With --messages all are sent, however long that takes. Without, the sending ends with the time;
+messages that were due by then may be sent up to a second late. A mesh that is too slow for its
+rate is told of, and is no failure.
+
+On a terminal a view of the run is shown while it lasts; set TERM=dumb for plain lines, NO_COLOR=1
+for no colors. Ctrl-C ends the sending, waits two seconds at most for what is on its way, closes
+the mesh and shows what was found; a second Ctrl-C ends the program at once.
+
 It needs about 3 open files a node and 2 a link. See `ulimit -n`. No more than 32 messages are on
 their way at once, so that nothing but the mesh can lose any.
 
 Exit code: 0 where every node got every message exactly once, 1 where not or where the mesh could
-not be built, 2 where the arguments are wrong.
+not be built, 2 where the arguments are wrong, 130 where Ctrl-C ended the run.
 
-JSON: `ok`; `nodes`, `topology`, `seed`, `messages`, `size` as asked for; `links`;
+JSON: `ok`; `interrupted`, what Ctrl-C ended (bind, join or deliver) or null; `nodes`, `topology`,
+`seed`, `size` as asked for; `messages`, the number that was to be sent, or null where only the time
+was given; `for_us` and `rate` as asked for, or null; `behind`, whether the mesh was slower than
+that; `links`;
 `degree` {min, mean, max}; `times_us` {bind, join, deliver, close, total} in microseconds;
 `sent`, the messages sent; `deliveries` {expected, delivered, missing, duplicates, echoes, strays,
 lagged}: echoes came back to their sender, strays were no message of this run, lagged were
@@ -55,15 +71,18 @@ Examples:
   rs2p mesh
   rs2p mesh --nodes 64 --topology ring
   rs2p mesh --nodes 32 --degree 8 --messages 500 --size 10000
+  rs2p mesh --nodes 16 --for 30s --rate 200
   rs2p mesh --seed 7 --json
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "--nodes",
     "--topology",
     "--degree",
     "--messages",
+    "--for",
+    "--rate",
     "--size",
     "--seed",
     "--timeout",
@@ -73,6 +92,7 @@ const NAMES: [&str; 9] = [
 
 const MAX_NODES: usize = 512;
 const MAX_MESSAGES: u64 = 1_000_000;
+const MAX_RATE: u64 = 1_000_000;
 
 /// The default of the node's `max_frame_len`, less room for the header packets.
 const MAX_SIZE: usize = (4 << 20) - (1 << 10);
@@ -83,7 +103,9 @@ const DEFAULT_DEGREE: usize = 4;
 pub(super) struct Options {
     pub(super) nodes: usize,
     pub(super) topology: Topology,
-    pub(super) messages: u64,
+    /// What the user said of messages, rate and time.
+    pub(super) wish: Wish,
+    pub(super) plan: Plan,
     /// In bytes.
     pub(super) size: usize,
     pub(super) seed: Option<u64>,
@@ -93,49 +115,42 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Self, UsageError> {
-        let mut options = Self {
-            nodes: 8,
-            topology: Topology::Random { degree: 0 },
-            messages: 0,
-            size: 64,
-            seed: None,
-            timeout: Duration::from_secs(10),
-            json: false,
-        };
-        let (mut degree, mut messages) = (None, None);
+        let (mut nodes, mut size, mut timeout) = (8, 64, Duration::from_secs(10));
+        let mut shape = Topology::Random { degree: 0 };
+        let (mut degree, mut seed, mut wish) = (None, None, Wish::default());
+        let mut json = false;
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("nodes") => {
-                    options.nodes = args::number("--nodes", &parser.value()?, &(1..=MAX_NODES))?;
+                    nodes = args::number("--nodes", &parser.value()?, &(1..=MAX_NODES))?;
                 }
-                Long("topology") => {
-                    options.topology = topology::read("--topology", &parser.value()?)?;
-                }
+                Long("topology") => shape = topology::read("--topology", &parser.value()?)?,
                 Long("degree") => {
                     let range = 1..=MAX_NODES - 1;
                     degree = Some(args::number("--degree", &parser.value()?, &range)?);
                 }
                 Long("messages") => {
                     let range = 0..=MAX_MESSAGES;
-                    messages = Some(args::number("--messages", &parser.value()?, &range)?);
+                    wish.messages = Some(args::number("--messages", &parser.value()?, &range)?);
+                }
+                Long("for") => wish.time = Some(args::time("--for", &parser.value()?)?),
+                Long("rate") => {
+                    wish.rate = Some(args::number("--rate", &parser.value()?, &(1..=MAX_RATE))?);
                 }
                 Long("size") => {
-                    options.size = args::number("--size", &parser.value()?, &(0..=MAX_SIZE))?;
+                    size = args::number("--size", &parser.value()?, &(0..=MAX_SIZE))?;
                 }
                 Long("seed") => {
-                    let range = 0..=u64::MAX;
-                    options.seed = Some(args::number("--seed", &parser.value()?, &range)?);
+                    seed = Some(args::number("--seed", &parser.value()?, &(0..=u64::MAX))?);
                 }
-                Long("timeout") => {
-                    options.timeout = args::seconds("--timeout", &parser.value()?)?;
-                }
-                Long("json") => options.json = true,
+                Long("timeout") => timeout = args::seconds("--timeout", &parser.value()?)?,
+                Long("json") => json = true,
                 other => return Err(args::refuse(other, &NAMES)),
             }
         }
-        options.messages = messages.unwrap_or_else(|| default_messages(options.nodes));
-        options.topology = topology::with_degree(options.topology, degree, DEFAULT_DEGREE)?;
-        Ok(options)
+        let topology = topology::with_degree(shape, degree, DEFAULT_DEGREE)?;
+        let plan = Plan::new(wish, default_messages(nodes))?;
+        Ok(Self { nodes, topology, wish, plan, size, seed, timeout, json })
     }
 }
 
@@ -155,12 +170,14 @@ mod tests {
 
     #[test]
     fn every_option_is_read_in_both_forms() {
-        let all = "--nodes 3 --topology random --degree 2 --messages 5 --size 0 --seed 7 \
-                   --timeout 1.5 --json";
+        let all = "--nodes 3 --topology random --degree 2 --messages 5 --rate 9 --size 0 \
+                   --seed 7 --timeout 1.5 --json";
+        let wish = Wish { messages: Some(5), rate: Some(9), time: None };
         let expected = Options {
             nodes: 3,
             topology: Topology::Random { degree: 2 },
-            messages: 5,
+            wish,
+            plan: Plan::new(wish, 1).unwrap(),
             size: 0,
             seed: Some(7),
             timeout: Duration::from_millis(1500),
@@ -168,15 +185,17 @@ mod tests {
         };
         assert_eq!(parse(all), Ok(expected.clone()));
         let with_equals =
-            "--nodes=3 --degree=2 --messages=5 --size=0 --seed=7 --timeout=1.5 --json";
+            "--nodes=3 --degree=2 --messages=5 --rate=9 --size=0 --seed=7 --timeout=1.5 --json";
         assert_eq!(parse(with_equals), Ok(expected));
     }
 
     #[test]
     fn larger_meshes_get_fewer_messages_unless_asked() {
-        let messages = |args: &str| parse(args).unwrap().messages;
-        assert_eq!([messages(""), messages("--nodes 128")], [10_000, 781]);
-        assert_eq!(messages("--messages 9 --nodes 128"), 9);
+        let messages = |args: &str| parse(args).unwrap().plan.messages;
+        assert_eq!([messages(""), messages("--nodes 128")], [Some(10_000), Some(781)]);
+        assert_eq!(messages("--messages 9 --nodes 128"), Some(9));
+        assert_eq!(messages("--for 500ms --rate 10"), Some(5));
+        assert_eq!(messages("--for 500ms"), None);
     }
 
     #[test]
@@ -198,10 +217,16 @@ mod tests {
                 "--topology takes one of line, ring, star, grid, random, not `cube`",
             ),
             ("--noeds 3", "unknown option `--noeds`; did you mean `--nodes`?"),
-            ("--frobnicate", "unknown option `--frobnicate`; try `rs2p --help`"),
-            ("-n 3", "unknown option `-n`; try `rs2p --help`"),
-            ("12", "unexpected argument `12`; try `rs2p --help`"),
-            ("--nodes", "missing argument for option '--nodes'; try `rs2p --help`"),
+            ("--for 30", "--for takes a time from 1ms to 24h as 500ms, 30s, 2m or 1h, not `30`"),
+            ("--rate 0", "--rate takes a number from 1 to 1000000, not `0`"),
+            (
+                "--rate 5 --messages 5 --for 1s",
+                "--rate has no effect: --messages and --for make the rate",
+            ),
+            ("--frobnicate", "unknown option `--frobnicate`"),
+            ("-n 3", "unknown option `-n`"),
+            ("12", "unexpected argument `12`"),
+            ("--nodes", "missing argument for option '--nodes'"),
         ] {
             assert_eq!(parse(args), Err(expected.to_owned()));
         }

@@ -88,7 +88,7 @@ impl Receivers {
     }
 
     /// Hands out what is left once the nodes are closed.
-    pub(super) fn finish(self, mut record: impl FnMut(Receipt) -> bool) {
+    pub(super) fn finish(self, mut record: impl FnMut(Receipt)) {
         while let Some(receipt) = self.next(FINISH_TIMEOUT) {
             record(receipt);
         }

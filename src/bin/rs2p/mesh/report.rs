@@ -7,6 +7,8 @@ use serde_json::json;
 use super::ledger::{Ledger, Missing, Tally};
 use super::nodes::Nodes;
 use super::options::Options;
+use super::phase::Phase;
+use super::plan::Plan;
 use crate::console::{Console, Tone, count, grouped, human};
 use crate::topology::Links;
 use crate::traffic::Traffic;
@@ -26,6 +28,9 @@ pub(super) struct Report {
     links: Links,
     pub(super) times: Times,
     pub(super) traffic: Traffic,
+    /// What Ctrl-C ended.
+    pub(super) interrupted: Option<Phase>,
+    pub(super) opened: usize,
     /// The nodes that closed in good order.
     pub(super) closed: usize,
     sent: u64,
@@ -50,6 +55,8 @@ impl Report {
             links: links.clone(),
             times: Times::default(),
             traffic: Traffic::default(),
+            interrupted: None,
+            opened: 0,
             closed: 0,
             sent: 0,
             tally: Tally::default(),
@@ -64,13 +71,33 @@ impl Report {
 
     /// Whether every node got every message exactly once, and nothing else.
     pub(super) fn is_ok(&self) -> bool {
+        self.interrupted.is_none() && self.is_exact()
+    }
+
+    /// Whether that holds for the messages that there have to be.
+    fn is_exact(&self) -> bool {
         let Tally { delivered, duplicates, echoes, strays, lagged, .. } = self.tally;
         delivered == self.expected() && [duplicates, echoes, strays, lagged] == [0; 4]
     }
 
+    /// The messages that there have to be: those that were sent, where an end came before all were.
+    fn due(&self) -> u64 {
+        match self.options.plan {
+            Plan { messages: Some(messages), end: None, .. } if self.interrupted.is_none() => {
+                messages
+            }
+            _ => self.sent,
+        }
+    }
+
     /// The deliveries that there have to be. A lone node has nobody to send to.
     fn expected(&self) -> u64 {
-        self.options.messages * (self.options.nodes as u64).saturating_sub(1)
+        self.due() * (self.options.nodes as u64).saturating_sub(1)
+    }
+
+    fn is_behind(&self) -> bool {
+        let is_tried = self.options.nodes > 1 && self.interrupted.is_none();
+        is_tried && self.options.plan.is_behind(self.sent, self.times.deliver)
     }
 
     fn absent(&self) -> u64 {
@@ -78,13 +105,12 @@ impl Report {
     }
 
     pub(super) fn show_start(&self, console: &Console) {
-        let Options { nodes, topology, messages, size, .. } = &self.options;
+        let Options { nodes, topology, plan, size, .. } = &self.options;
         console.line(format_args!(
-            "{}, {}, {} of {} each, seed {}",
+            "{}, {}, {}, seed {}",
             count(*nodes as u64, "node"),
             topology.name(),
-            count(*messages, "message"),
-            count(*size as u64, "byte"),
+            plan.in_words(*size),
             self.seed,
         ));
     }
@@ -122,26 +148,53 @@ impl Report {
                 "delivered",
                 "nothing: a lone node has nobody to send to",
             );
-        } else {
+        } else if !matches!(self.interrupted, Some(Phase::Bind | Phase::Join)) {
             self.show_deliveries(console);
         }
         let closing = format!(
             "{} of {} nodes in good order, in {}",
             self.closed,
-            self.options.nodes,
+            self.opened,
             human(self.times.close)
         );
-        let tone = if self.closed == self.options.nodes { Tone::Plain } else { Tone::Bad };
+        let tone = if self.closed == self.opened { Tone::Plain } else { Tone::Bad };
         console.labelled(tone, "closed", closing);
         self.show_missing(console);
+        self.show_verdict(console);
+    }
+
+    fn show_verdict(&self, console: &Console) {
         let total = human(self.times.total);
-        if self.is_ok() {
-            let text = format!("every node got every message exactly once; {total} in all");
-            console.labelled(Tone::Good, "ok", text);
+        let exact = if self.is_exact() { "every" } else { "not every" };
+        let (tone, label, text) = match self.interrupted {
+            None if self.is_exact() => (Tone::Good, "ok", String::new()),
+            None => (Tone::Bad, "failed", String::new()),
+            Some(phase) => (Tone::Bad, "stopped", format!("interrupted {}; ", phase.in_words())),
+        };
+        let what = if self.sent == 0 && self.interrupted.is_some() {
+            "no message was sent".to_owned()
+        } else if self.interrupted.is_some() {
+            format!("{exact} node got every message sent so far exactly once")
         } else {
-            let text = format!("not every node got every message exactly once; {total} in all");
-            console.labelled(Tone::Bad, "failed", text);
-        }
+            format!("{exact} node got every message exactly once")
+        };
+        console.labelled(tone, label, format_args!("{text}{what}; {total} in all"));
+    }
+
+    /// Messages and deliveries a second, where the sending had a time of its own.
+    fn show_rate(&self, console: &Console) {
+        let Some(time) = self.options.plan.time else { return };
+        // The last message is due before the time is over.
+        let end = if self.interrupted.is_some() { Duration::ZERO } else { time };
+        let spent = self.times.deliver.max(end);
+        let [messages, deliveries] =
+            [self.sent, self.tally.delivered].map(|number| a_second(number, spent));
+        let (tone, note) = match self.is_behind() {
+            true => (Tone::Bad, ", slower than asked"),
+            false => (Tone::Plain, ""),
+        };
+        let text = format!("{messages} messages and {deliveries} deliveries a second{note}");
+        console.labelled(tone, "rate", text);
     }
 
     fn show_deliveries(&self, console: &Console) {
@@ -152,8 +205,17 @@ impl Report {
         let [delivered, expected, absent] =
             [tally.delivered, self.expected(), self.absent()].map(grouped);
         let spent = human(self.times.deliver);
-        let text = format!("{delivered} of {expected} in {spent}, {absent} missing; sent in turn");
+        let sent = match (self.interrupted, self.options.plan) {
+            (None, Plan { end: None, .. }) => String::new(),
+            (_, Plan { messages: Some(messages), .. }) => {
+                format!("{} of {} ", grouped(self.sent), count(messages, "message"))
+            }
+            _ => format!("{} ", count(self.sent, "message")),
+        };
+        let text =
+            format!("{delivered} of {expected} in {spent}, {absent} missing; {sent}sent in turn");
         show(self.absent() > 0, "delivered", text);
+        self.show_rate(console);
         let dropped = grouped(self.traffic.duplicates);
         let given = grouped(tally.duplicates);
         let text = format!("{given} reached an application, {dropped} dropped by the nodes");
@@ -194,7 +256,7 @@ impl Report {
         if more > 0 {
             console.labelled(Tone::Bad, "missing", count(more, "more message"));
         }
-        let unsent = self.options.messages.saturating_sub(self.sent);
+        let unsent = self.due().saturating_sub(self.sent);
         if unsent > 0 && self.options.nodes > 1 {
             let text = format!("{} not sent, because nothing arrived", count(unsent, "message"));
             console.labelled(Tone::Bad, "missing", text);
@@ -211,10 +273,14 @@ impl Report {
         );
         let object = json!({
             "ok": self.is_ok(),
+            "interrupted": self.interrupted.map(Phase::name),
             "nodes": self.options.nodes,
             "topology": self.options.topology.name(),
             "seed": self.seed,
-            "messages": self.options.messages,
+            "messages": self.options.plan.messages,
+            "for_us": self.options.wish.time.map(micros),
+            "rate": self.options.wish.rate,
+            "behind": self.is_behind(),
             "size": self.options.size,
             "links": self.links.pairs().len(),
             "degree": { "min": min_degree, "mean": self.links.mean_degree(), "max": max_degree },
@@ -254,7 +320,58 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A rate as a reader wants it: with a fraction only where it matters.
+fn a_second(number: u64, time: Duration) -> String {
+    let tenths = u128::from(number).saturating_mul(10_000_000) / time.as_micros().max(1);
+    let tenths = u64::try_from(tenths).unwrap_or(u64::MAX);
+    match tenths {
+        0..1_000 => format!("{}.{}", tenths / 10, tenths % 10),
+        _ => grouped(tenths / 10),
+    }
+}
+
 /// Exact far beyond what is counted here.
 fn ratio(number: u64, by: u64) -> f64 {
     number as f64 / by as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(args: &str, sent: u64, delivered: u64) -> Report {
+        let parser = lexopt::Parser::from_args(args.split_whitespace());
+        let options = Options::parse(parser).unwrap();
+        let links = Links::new(&options.topology, options.nodes, 1);
+        let mut report = Report::new(&options, 1, &links);
+        (report.sent, report.tally.delivered) = (sent, delivered);
+        report
+    }
+
+    #[test]
+    fn a_number_of_messages_is_a_promise_and_a_time_is_none() {
+        assert!(report("--nodes 3 --messages 9", 9, 18).is_ok());
+        assert!(!report("--nodes 3 --messages 9", 8, 16).is_ok());
+        assert!(!report("--nodes 3 --messages 9 --for 1s", 8, 16).is_ok());
+        assert!(report("--nodes 3 --for 1s", 8, 16).is_ok());
+        assert!(!report("--nodes 3 --for 1s", 8, 15).is_ok());
+        let slow = report("--nodes 3 --for 1s --rate 9", 8, 16);
+        assert!(slow.is_ok() && slow.is_behind());
+    }
+
+    #[test]
+    fn an_interrupted_run_is_not_ok_though_what_was_sent_arrived() {
+        let mut report = report("--nodes 3 --messages 9", 4, 8);
+        report.interrupted = Some(Phase::Deliver);
+        assert!(!report.is_ok() && report.is_exact());
+        let figures: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        assert_eq!((&figures["ok"], &figures["interrupted"]), (&false.into(), &"deliver".into()));
+        assert_eq!(figures["deliveries"]["expected"], 8);
+    }
+
+    #[test]
+    fn rates_have_a_fraction_where_it_matters() {
+        let rate = |number| a_second(number, Duration::from_secs(4));
+        assert_eq!([rate(0), rate(1), rate(399), rate(40_000)], ["0.0", "0.2", "99.7", "10,000"]);
+    }
 }

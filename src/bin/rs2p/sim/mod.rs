@@ -14,12 +14,12 @@ mod scenario;
 mod sweep;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::Failure;
-use crate::console::{Console, Tone};
+use crate::console::{self, Console, Tone};
 use crate::seed;
 use attempt::attempt;
 pub(crate) use error::SimError;
@@ -33,13 +33,14 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let seed = seed::choose(options.seed).map_err(SimError::Entropy)?;
     let console = if options.json { Console::stderr() } else { Console::stdout() };
     let is_ok = match options.sweep {
-        Some(count) => sweep::run(seed, count, &console, options.json),
+        Some(count) => sweep::run(seed, count, &console, options.json)?,
         None => run_scenario(&options, seed, &console)?,
     };
+    console.finish()?;
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run_scenario(options: &Options, seed: u64, console: &Console) -> Result<bool, SimError> {
+fn run_scenario(options: &Options, seed: u64, console: &Console) -> Result<bool, Failure> {
     // Before the work, so that a path that cannot be written is told at once.
     let trace = options.trace.as_deref().map(|path| create(path).map(|file| (path, file)));
     let trace = trace.transpose()?;
@@ -54,7 +55,7 @@ fn run_scenario(options: &Options, seed: u64, console: &Console) -> Result<bool,
     }
     report.show_result(console);
     if options.json {
-        print(&report.to_json());
+        console::print(&report.to_json())?;
     }
     Ok(report.is_ok())
 }
@@ -72,11 +73,6 @@ fn write_trace(
     let mut lines = lines;
     let written = lines.try_for_each(|line| writeln!(writer, "{line}"));
     written.and_then(|()| writer.flush()).map_err(|error| SimError::trace(path, error))
-}
-
-/// A reader that has gone away is no failure.
-fn print(text: &str) {
-    drop(io::stdout().write_all(text.as_bytes()));
 }
 
 /// Shows a text of several lines, the first behind its label.

@@ -4,9 +4,9 @@ use rs2p::sim::Swarm;
 use serde_json::json;
 
 use super::attempt::attempt;
-use super::{print, show_text};
+use super::show_text;
 use crate::clock::{self, Pulse};
-use crate::console::{Console, Tone, count, grouped, human};
+use crate::console::{self, Console, OutputError, Tone, count, grouped, human};
 
 /// The most failures of which the whole text is shown.
 const MAX_SHOWN: usize = 3;
@@ -20,7 +20,12 @@ struct Failed {
 }
 
 /// Runs the scenarios of `amount` seeds from `first` on. Returns whether every check held.
-pub(super) fn run(first: u64, amount: u64, console: &Console, json: bool) -> bool {
+pub(super) fn run(
+    first: u64,
+    amount: u64,
+    console: &Console,
+    json: bool,
+) -> Result<bool, OutputError> {
     let start = clock::now();
     let mut pulse = Pulse::new();
     let mut failed = Vec::new();
@@ -49,8 +54,8 @@ pub(super) fn run(first: u64, amount: u64, console: &Console, json: bool) -> boo
     let text = format!("{} and {} in", grouped(deliveries), count(arrivals, "arrival"));
     console.labelled(Tone::Plain, "delivered", format_args!("{text} {}", human(real)));
     show_verdict(console, amount, failed.len() as u64);
+    let is_ok = failed.is_empty();
     if json {
-        let is_ok = failed.is_empty();
         let failed: Vec<_> = failed
             .iter()
             .map(|it| json!({ "seed": it.seed, "scenario": it.scenario, "failure": it.failure }))
@@ -60,10 +65,9 @@ pub(super) fn run(first: u64, amount: u64, console: &Console, json: bool) -> boo
             "deliveries": deliveries, "arrivals": arrivals,
             "real": { "us": u64::try_from(real.as_micros()).unwrap_or(u64::MAX) },
         });
-        print(&format!("{object}\n"));
-        return is_ok;
+        console::print(&format!("{object}\n"))?;
     }
-    failed.is_empty()
+    Ok(is_ok)
 }
 
 fn show(console: &Console, failed: &Failed, is_whole: bool) {
