@@ -32,6 +32,8 @@ mod event;
 mod message;
 pub mod node;
 pub mod py2p;
+#[cfg(feature = "rsa")]
+pub mod rsa;
 pub mod sim;
 mod socket;
 mod status;
