@@ -34,6 +34,7 @@ pub mod node;
 pub mod py2p;
 #[cfg(feature = "rsa")]
 pub mod rsa;
+pub mod session;
 pub mod sim;
 mod socket;
 mod status;
