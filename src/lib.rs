@@ -34,6 +34,8 @@ pub mod node;
 pub mod py2p;
 #[cfg(feature = "rsa")]
 pub mod rsa;
+#[cfg(feature = "rsa")]
+mod rsa_socket;
 pub mod session;
 pub mod sim;
 mod socket;
@@ -52,6 +54,8 @@ pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 pub use message::Message;
 #[doc(inline)]
 pub use node::{Compress, Config, Dropped, Stats};
+#[cfg(feature = "rsa")]
+pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
 pub use socket::{Connecting, MeshSocket};
 pub use status::{CloseReport, Status};
 #[doc(inline)]
