@@ -34,6 +34,11 @@ mod identity;
 mod message;
 pub mod node;
 pub mod py2p;
+#[cfg(feature = "rsa")]
+pub mod rsa;
+#[cfg(feature = "rsa")]
+mod rsa_socket;
+pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod socket;
@@ -54,6 +59,8 @@ pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 pub use message::Message;
 #[doc(inline)]
 pub use node::{Compress, Config, Dropped, Stats};
+#[cfg(feature = "rsa")]
+pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
 pub use socket::{Connecting, MeshSocket};
 pub use status::{CloseReport, Status};
 #[doc(inline)]

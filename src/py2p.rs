@@ -10,10 +10,16 @@
 //! | `__version__`, `version_info` | — | The version of the crate is in its manifest; that of the protocol is the next row. |
 //! | `protocol_version` | [`PROTOCOL_VERSION`] | |
 //! | `node_policy_version` | — | The version of the crate says it. |
-//! | `uses_RSA`, `decryption_error`, `verification_error` | — | RSA comes with the secured links; not in this version. |
-//! | `newkeys`, `encrypt`, `decrypt`, `sign`, `verify` | — | RSA comes with the secured links; not in this version. |
+//! | `uses_RSA` | — | It is the crate's feature `rsa`, on by default. |
+//! | `decryption_error` | [`rsa::DecryptionError`] | |
+//! | `verification_error` | [`rsa::VerificationError`] | |
+//! | `newkeys` | [`rsa::newkeys`] | As in `net.py`, with the others. |
+//! | `encrypt` | [`rsa::encrypt`] | |
+//! | `decrypt` | [`rsa::decrypt`] | |
+//! | `sign` | [`rsa::sign`] | |
+//! | `verify` | [`rsa::verify`] | |
 //! | `mesh_socket` | [`MeshSocket`] | |
-//! | `secure_socket` | — | It comes with the secured links; not in this version. |
+//! | `secure_socket` | [`RsaSocket`] | |
 //!
 //! # `base.py`
 //!
@@ -166,15 +172,36 @@
 //!
 //! | py2p | here | remark |
 //! |---|---|---|
-//! | `uses_RSA`, `decryption_error`, `verification_error`, `key_request`, `size_request` | — | It comes with the secured links; not in this version. |
-//! | `newkeys`, `encrypt`, `decrypt`, `sign`, `verify`, `public_key` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket.family`, `secure_socket.type`, `secure_socket.proto` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket.keysize`, `secure_socket.pub`, `secure_socket.priv`, `secure_socket.peer_keysize`, `secure_socket.key` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket.recv_charlimit`, `secure_socket.send_charlimit` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket.connect`, `secure_socket.bind`, `secure_socket.listen`, `secure_socket.accept`, `secure_socket.close`, `secure_socket.dup`, `secure_socket.settimeout` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket.send`, `secure_socket.recv` | — | It comes with the secured links; not in this version. |
-//! | `secure_socket.sign`, `secure_socket.verify` | — | It comes with the secured links; not in this version. |
+//! | `uses_RSA` | — | It is the crate's feature `rsa`, on by default. |
+//! | `decryption_error` | [`rsa::DecryptionError`] | |
+//! | `verification_error` | [`rsa::VerificationError`] | |
+//! | `key_request` | [`session::rsa::KEY_REQUEST`] | |
+//! | `size_request` | [`session::rsa::SIZE_REQUEST`] | |
+//! | `newkeys` | [`rsa::newkeys`], [`rsa::KeySize`] | Below 1,024 bits by [`rsa::KeySize::weak`] only, and never at a size that py2p cannot read. |
+//! | `encrypt` | [`rsa::encrypt`], [`rsa::encrypt_with`] | The second takes a generator. |
+//! | `decrypt` | [`rsa::decrypt`] | |
+//! | `sign` | [`rsa::sign`], [`rsa::Hash`] | |
+//! | `verify` | [`rsa::verify`] | Tells the hash, as py2p does with the module `rsa`. |
+//! | `public_key` | [`rsa::public_key`], [`rsa::PublicKey`] | |
+//! | `secure_socket` | [`RsaSocket`], [`RsaSocket::builder`], [`RsaListener`] | One that listens is a type of its own. Nothing is printed, so there is no `silent`. |
+//! | `secure_socket.family`, `secure_socket.type`, `secure_socket.proto` | [`RsaSocket::local_addr`] | TCP always, and the family of its address. |
+//! | `secure_socket.keysize` | [`RsaSocket::key_size`] | |
+//! | `secure_socket.pub` | [`RsaSocket::public_key`] | |
+//! | `secure_socket.priv` | [`RsaSocket::private_key`] | |
+//! | `secure_socket.recv_charlimit` | [`RsaSocket::recv_charlimit`] | What holds is [`RsaSocketBuilder::max_message_len`]. |
+//! | `secure_socket.peer_keysize` | [`RsaSocket::peer_key_size`] | |
+//! | `secure_socket.key` | [`RsaSocket::peer_key`] | |
+//! | `secure_socket.send_charlimit` | [`RsaSocket::send_charlimit`] | As `secure_socket.recv_charlimit`. |
+//! | `secure_socket.connect` | [`RsaSocket::connect`], [`RsaSocketBuilder::connect`] | Keys are exchanged when it returns. |
+//! | `secure_socket.bind`, `secure_socket.listen` | [`RsaSocket::bind`], [`RsaSocketBuilder::bind`] | Listens at once. |
+//! | `secure_socket.accept` | [`RsaListener::accept`], [`RsaSocket::exchange_keys`] | The first call that needs the peer's key exchanges keys, so that a silent peer holds up nobody else. |
+//! | `secure_socket.close` | [`RsaSocket::close`], [`RsaSocket::shutdown`] | |
+//! | `secure_socket.dup` | [`RsaSocket::clone`] | Both are the same connection, also in what is buffered. |
+//! | `secure_socket.settimeout` | [`RsaSocket::set_timeout`] | Holds for the exchange of keys, too, and for a call as a whole. |
+//! | `secure_socket.send` | [`RsaSocket::send`] | |
+//! | `secure_socket.recv` | [`RsaSocket::recv_message`], [`RsaSocket::recv`] | The second takes a size. |
+//! | `secure_socket.sign` | [`RsaSocket::sign`] | |
+//! | `secure_socket.verify` | [`RsaSocket::verify`] | |
 //!
 //! [`Builder::bind`]: crate::Builder::bind
 //! [`Builder::compressions`]: crate::Builder::compressions
@@ -279,6 +306,33 @@
 //! [`ProtocolTools::pending_requests`]: crate::ProtocolTools::pending_requests
 //! [`ProtocolTools::recent_messages`]: crate::ProtocolTools::recent_messages
 //! [`ProtocolTools::send_raw`]: crate::ProtocolTools::send_raw
+//! [`RsaListener`]: crate::RsaListener
+//! [`RsaListener::accept`]: crate::RsaListener::accept
+//! [`RsaSocket`]: crate::RsaSocket
+//! [`RsaSocket::bind`]: crate::RsaSocket::bind
+//! [`RsaSocket::builder`]: crate::RsaSocket::builder
+//! [`RsaSocket::clone`]: crate::RsaSocket::clone
+//! [`RsaSocket::close`]: crate::RsaSocket::close
+//! [`RsaSocket::connect`]: crate::RsaSocket::connect
+//! [`RsaSocket::exchange_keys`]: crate::RsaSocket::exchange_keys
+//! [`RsaSocket::key_size`]: crate::RsaSocket::key_size
+//! [`RsaSocket::local_addr`]: crate::RsaSocket::local_addr
+//! [`RsaSocket::peer_key`]: crate::RsaSocket::peer_key
+//! [`RsaSocket::peer_key_size`]: crate::RsaSocket::peer_key_size
+//! [`RsaSocket::private_key`]: crate::RsaSocket::private_key
+//! [`RsaSocket::public_key`]: crate::RsaSocket::public_key
+//! [`RsaSocket::recv`]: crate::RsaSocket::recv
+//! [`RsaSocket::recv_charlimit`]: crate::RsaSocket::recv_charlimit
+//! [`RsaSocket::recv_message`]: crate::RsaSocket::recv_message
+//! [`RsaSocket::send`]: crate::RsaSocket::send
+//! [`RsaSocket::send_charlimit`]: crate::RsaSocket::send_charlimit
+//! [`RsaSocket::set_timeout`]: crate::RsaSocket::set_timeout
+//! [`RsaSocket::shutdown`]: crate::RsaSocket::shutdown
+//! [`RsaSocket::sign`]: crate::RsaSocket::sign
+//! [`RsaSocket::verify`]: crate::RsaSocket::verify
+//! [`RsaSocketBuilder::bind`]: crate::RsaSocketBuilder::bind
+//! [`RsaSocketBuilder::connect`]: crate::RsaSocketBuilder::connect
+//! [`RsaSocketBuilder::max_message_len`]: crate::RsaSocketBuilder::max_message_len
 //! [`Status::is_running`]: crate::Status::is_running
 //! [`Status::troubles`]: crate::Status::troubles
 //! [`base58::ALPHABET`]: crate::wire::base58::ALPHABET
@@ -287,5 +341,25 @@
 //! [`base58::encode`]: crate::wire::base58::encode
 //! [`base58::encode_u64`]: crate::wire::base58::encode_u64
 //! [`decompress`]: crate::wire::decompress
+//! [`rsa::DecryptionError`]: crate::rsa::DecryptionError
+//! [`rsa::Hash`]: crate::rsa::Hash
+//! [`rsa::KeySize`]: crate::rsa::KeySize
+//! [`rsa::KeySize::weak`]: crate::rsa::KeySize::weak
+//! [`rsa::PublicKey`]: crate::rsa::PublicKey
+//! [`rsa::VerificationError`]: crate::rsa::VerificationError
+//! [`rsa::decrypt`]: crate::rsa::decrypt
+//! [`rsa::encrypt`]: crate::rsa::encrypt
+//! [`rsa::encrypt_with`]: crate::rsa::encrypt_with
+//! [`rsa::newkeys`]: crate::rsa::newkeys
+//! [`rsa::public_key`]: crate::rsa::public_key
+//! [`rsa::sign`]: crate::rsa::sign
+//! [`rsa::verify`]: crate::rsa::verify
+//! [`session::rsa::KEY_REQUEST`]: crate::session::rsa::KEY_REQUEST
+//! [`session::rsa::SIZE_REQUEST`]: crate::session::rsa::SIZE_REQUEST
 //! [`strip_size_header`]: crate::wire::strip_size_header
 //! [`time::UnixTime`]: crate::time::UnixTime
+
+#![cfg_attr(
+    not(feature = "rsa"),
+    expect(rustdoc::broken_intra_doc_links, reason = "what a build leaves out cannot be linked")
+)]

@@ -31,6 +31,8 @@ mod py2p;
 mod py2p_alone;
 mod renegotiations;
 mod replies;
+#[cfg(feature = "rsa")]
+mod rsa_sockets;
 mod sizes;
 mod speaker;
 mod storms;

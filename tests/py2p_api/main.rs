@@ -21,6 +21,9 @@ use rs2p::{
     Message, NodeId, Packets, PeerInfo, Protocol, ProtocolTools, Status, time::UnixTime,
 };
 
+#[cfg(feature = "rsa")]
+use rs2p::{RsaListener, RsaSocket, RsaSocketBuilder, rsa, session};
+
 const TABLES: &str = include_str!("../../src/py2p.rs");
 const SYMBOLS: &str = include_str!("symbols.txt");
 const USES: &str = include_str!("main.rs");
@@ -216,4 +219,58 @@ fn mesh_daemon() {
     let conn: ConnId = Node::accept(&mut node, now, "127.0.0.1:4444".parse().unwrap()).unwrap();
     Node::handle_input(&mut node, now, Input::Received { conn, data: b"GET / HTTP/1.1" });
     assert!(matches!(Node::poll_output(&mut node), Some(Output::Close { .. })));
+}
+
+#[cfg(feature = "rsa")]
+#[test]
+fn methods_of_net() {
+    let size: rsa::KeySize = rsa::KeySize::weak(512).unwrap();
+    let (public, private): (rsa::PublicKey, _) = rsa::newkeys(size).unwrap();
+    assert_eq!(rsa::public_key(&public.n(), &public.e()).as_ref(), Ok(&public));
+    let ciphertext = rsa::encrypt(b"hello", &public).unwrap();
+    assert_eq!(rsa::decrypt(&ciphertext, &private).unwrap(), b"hello");
+    let mut rng = rsa::SeededRng::from_seed([1; 32]);
+    let ciphertext = rsa::encrypt_with(b"again", &public, &mut rng).unwrap();
+    assert_eq!(rsa::decrypt(&ciphertext, &private).unwrap(), b"again");
+    assert_eq!(rsa::decrypt(b"", &private), Err(rsa::DecryptionError));
+    let signature = rsa::sign(b"hello", &private, rsa::Hash::Sha256).unwrap();
+    assert_eq!(rsa::verify(b"hello", &signature, &public), Ok(rsa::Hash::Sha256));
+    assert_eq!(rsa::verify(b"other", &signature, &public), Err(rsa::VerificationError));
+    assert_eq!(session::rsa::SIZE_REQUEST, b"Requesting key size");
+    assert_eq!(session::rsa::KEY_REQUEST, b"Requesting key");
+}
+
+#[cfg(feature = "rsa")]
+#[test]
+fn secure_socket() {
+    let size = rsa::KeySize::weak(512).unwrap();
+    let listener: RsaListener = RsaSocket::bind("127.0.0.1:0", size).unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(RsaSocketBuilder::bind(RsaSocket::builder(), "127.0.0.1:0").unwrap());
+    let dialling = std::thread::spawn(move || {
+        let _first = RsaSocket::connect(addr, size).unwrap();
+        let builder = RsaSocketBuilder::max_message_len(RsaSocket::builder(), 100);
+        RsaSocketBuilder::connect(builder.key_size(size), addr).unwrap()
+    });
+    let (first, _) = RsaListener::accept(&listener).unwrap();
+    RsaSocket::exchange_keys(&first).unwrap();
+    let (server, from) = listener.accept().unwrap();
+    server.exchange_keys().unwrap();
+    let client = dialling.join().unwrap();
+    assert_eq!(RsaSocket::local_addr(&client).unwrap(), from);
+    RsaSocket::set_timeout(&server, Some(PATIENCE));
+    RsaSocket::send(&client, b"hello").unwrap();
+    assert_eq!(RsaSocket::recv(&server, 1).unwrap(), "h");
+    let other = RsaSocket::clone(&server);
+    assert_eq!(RsaSocket::recv_message(&other).unwrap(), Some("ello".into()));
+    assert_eq!(RsaSocket::key_size(&client), size);
+    assert_eq!(RsaSocket::peer_key_size(&client), Some(size));
+    assert_eq!(RsaSocket::peer_key(&client).as_ref(), Some(RsaSocket::public_key(&server)));
+    assert_eq!(RsaSocket::private_key(&client).public(), client.public_key());
+    assert_eq!(RsaSocket::send_charlimit(&client), Some(RsaSocket::recv_charlimit(&server)));
+    let signature = RsaSocket::sign(&client, b"hello", None).unwrap();
+    assert_eq!(RsaSocket::verify(&server, b"hello", &signature, None), Ok(rsa::Hash::Sha256));
+    RsaSocket::shutdown(&client, std::net::Shutdown::Write).unwrap();
+    assert_eq!(server.recv_message().unwrap(), None);
+    RsaSocket::close(&server);
 }

@@ -76,6 +76,17 @@ fn the_plans_directions_are_allowed() {
 }
 
 #[test]
+fn entropy_is_drawn_in_one_file_of_the_pure_rooms_and_for_none_of_them() {
+    let finding = "2: a pure room names entropy: `crate::rsa::encrypt`";
+    assert_found("src/session/rsa.rs", "use crate::rsa::{encrypt, encrypt_with};", &[finding]);
+    assert_found("src/rsa_socket/mod.rs", "//! a\n//! b\nuse crate::rsa::newkeys;", &[]);
+    let draws = "use rand::rngs::SysRng;";
+    assert_found("src/rsa/entropy.rs", draws, &[]);
+    let finding = "2: a pure room names entropy: `rand::rngs::SysRng`";
+    assert_found("src/rsa/key.rs", draws, &[finding]);
+}
+
+#[test]
 fn a_pure_room_names_nothing_of_the_outside() {
     for (code, what) in [
         ("use mio;", "the poller: `mio`"),
@@ -109,7 +120,7 @@ fn a_pure_room_names_nothing_of_the_outside() {
 
 #[test]
 fn the_library_does_not_print_or_switch_lints_off_or_read_a_clock() {
-    let clock = "2: only src/driver/clock.rs reads a clock";
+    let clock = "2: only src/driver/clock.rs and src/rsa_socket/deadline.rs read a clock";
     for (code, rule) in [
         ("fn f() { println!() }", "2: the library prints: `println!`"),
         ("fn f() { std::eprintln!() }", "2: the library prints: `eprintln!`"),

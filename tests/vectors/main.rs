@@ -1,4 +1,4 @@
-//! The wire room against golden vectors made by py2p 0.2.136 (`py2p.json`), and against
+//! The wire room, and RSA, against golden vectors made by py2p 0.2.136 (`py2p.json`), and against
 //! properties that hold for all input.
 //!
 //! Every test counts the cases it saw: a renamed key fails it and never passes it vacuously.
@@ -13,4 +13,6 @@ mod paper;
 mod parse;
 mod property;
 mod replay;
+#[cfg(feature = "rsa")]
+mod rsa;
 mod transcript;
