@@ -11,14 +11,15 @@ use zeroize::Zeroizing;
 use crate::wire::NodeId;
 
 /// The length of a key, public or secret, in bytes.
-pub const KEY_LEN: usize = 32;
+pub(crate) const KEY_LEN: usize = 32;
 
 /// The length of a signature in bytes.
-pub const SIGNATURE_LEN: usize = 64;
+pub(crate) const SIGNATURE_LEN: usize = 64;
 
 /// What stands before the secret key in PKCS#8 (RFC 5958, RFC 8410).
-const SECRET_HEAD: &[u8] =
-    &[0x30, 0x51, 0x02, 0x01, 0x01, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const SECRET_HEAD: &[u8] = &[
+    0x30, 0x51, 0x02, 0x01, 0x01, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// What stands between the secret key and the public key there.
 const SECRET_MIDDLE: &[u8] = &[0x81, 0x21, 0x00];
@@ -81,8 +82,8 @@ impl Identity {
         secret: &[u8; KEY_LEN],
     ) -> Result<Self, IdentityError> {
         let pair = pair.map_err(|_| IdentityError::Damaged)?;
-        let public_key = PublicKey::try_from(pair.public_key().as_ref())
-            .map_err(|_| IdentityError::Damaged)?;
+        let public_key =
+            PublicKey::try_from(pair.public_key().as_ref()).map_err(|_| IdentityError::Damaged)?;
         let pkcs8 = [SECRET_HEAD, secret, SECRET_MIDDLE, &public_key.0].concat();
         Ok(Self { inner: Arc::new(Inner { pair, public_key, pkcs8: Zeroizing::new(pkcs8) }) })
     }
@@ -266,6 +267,10 @@ mod tests {
     #[test]
     fn nothing_of_the_secret_is_shown() {
         let shown = format!("{:?}", identity());
-        assert!(shown.contains(identity().node_id().as_str()) && !shown.contains('7'.to_string().repeat(3).as_str()), "{shown}");
+        assert!(
+            shown.contains(identity().node_id().as_str())
+                && !shown.contains('7'.to_string().repeat(3).as_str()),
+            "{shown}"
+        );
     }
 }

@@ -53,9 +53,9 @@ pub use error::{
     BindError, CloseReason, ConfigError, ConnectError, DialError, LocateError, Misbehavior,
     NetworkError, RecvError, Refusal, SendError, WhisperError,
 };
+pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 #[cfg(feature = "tls")]
 pub use identity::{Identity, IdentityError, PublicKey};
-pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 pub use message::Message;
 #[doc(inline)]
 pub use node::{Compress, Config, Dropped, Stats};

@@ -31,6 +31,18 @@ pub enum SessionError {
     BadSignature,
     /// The own key cannot sign, or the peer's cannot encrypt.
     OwnKey,
+    /// The peer does not begin as TLS does.
+    NotTls,
+    /// The peer speaks another protocol under TLS.
+    WrongProtocol,
+    /// The peer did not prove to hold a key.
+    NoProof,
+    /// A record is not as its sender made it.
+    Corrupt,
+    /// The peer broke TLS, or speaks it in a way that is not spoken here.
+    Incompatible,
+    /// The peer has given up, with this alert (RFC 8446, 6).
+    Alert(u8),
 }
 
 impl fmt::Display for SessionError {
@@ -45,6 +57,12 @@ impl fmt::Display for SessionError {
             Self::TooLong => write!(f, "the message is too long"),
             Self::BadSignature => write!(f, "the signature is wrong"),
             Self::OwnKey => write!(f, "the keys do not work"),
+            Self::NotTls => write!(f, "the peer does not speak TLS"),
+            Self::WrongProtocol => write!(f, "the peer speaks another protocol under TLS"),
+            Self::NoProof => write!(f, "the peer did not prove its key"),
+            Self::Corrupt => write!(f, "a record was changed on its way"),
+            Self::Incompatible => write!(f, "the peer speaks TLS in another way"),
+            Self::Alert(code) => write!(f, "the peer gave up with TLS alert {code}"),
         }
     }
 }

@@ -20,6 +20,8 @@
 mod error;
 #[cfg(feature = "rsa")]
 pub mod rsa;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use bytes::Bytes;
 
