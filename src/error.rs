@@ -9,6 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::conn_id::ConnId;
+use crate::session::SessionError;
 use crate::wire::{DecodeError, NodeId};
 
 /// Why a connection ended, or never came to be.
@@ -43,6 +44,10 @@ pub enum CloseReason {
         /// The bytes that it did not take.
         unsent_len: usize,
     },
+    /// Its encryption failed.
+    Encryption(SessionError),
+    /// The operating system had no entropy for the keys of its encryption.
+    NoEntropy,
     /// This node's user ended it.
     Local,
     /// The peer ended it.
@@ -112,6 +117,8 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer speaks another protocol (subnet, encryption or version)")
             }
             Self::OtherEncryption(name) => write!(f, "the peer's mesh is encrypted by {name}"),
+            Self::Encryption(error) => write!(f, "the encryption failed: {error}"),
+            Self::NoEntropy => write!(f, "there was no entropy for its keys"),
             Self::SelfConnection => write!(f, "the other end goes by this node's own id"),
             Self::Duplicate => write!(f, "there is another connection to the same peer"),
             Self::HandshakeTimeout => write!(f, "connecting or the handshake took too long"),
@@ -139,6 +146,8 @@ pub enum Misbehavior {
     SecondHandshake,
     /// Other compression methods again and again.
     Renegotiation,
+    /// An id in the handshake that is not that of the key which it has proven.
+    FalseId,
 }
 
 impl fmt::Display for Misbehavior {
@@ -147,6 +156,7 @@ impl fmt::Display for Misbehavior {
             Self::NoHandshake => "a message before the handshake",
             Self::SecondHandshake => "a second handshake",
             Self::Renegotiation => "it changed its compression methods again and again",
+            Self::FalseId => "an id that is not that of its key",
         })
     }
 }
@@ -176,6 +186,10 @@ pub enum ConfigError {
         /// Its greatest value.
         max: usize,
     },
+    /// The encryption needs an identity, and there is none.
+    NoIdentity,
+    /// The encryption that the protocol names is none that this build has.
+    UnknownEncryption,
 }
 
 impl fmt::Display for ConfigError {
@@ -184,6 +198,8 @@ impl fmt::Display for ConfigError {
             Self::TooSmall { field, min } => write!(f, "{field} must be at least {min}"),
             Self::TooShort { field, min } => write!(f, "{field} must be at least {min:?}"),
             Self::TooLarge { field, max } => write!(f, "{field} must be at most {max}"),
+            Self::NoIdentity => write!(f, "the encryption needs an identity"),
+            Self::UnknownEncryption => write!(f, "this build does not have the encryption"),
         }
     }
 }

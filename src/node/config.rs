@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
+#[cfg(feature = "tls")]
+use crate::identity::Identity;
 use crate::wire::{Address, Compressions, DecodeLimits, NodeId, Protocol};
 
 /// When, and by which method, a node compresses what it sends.
@@ -34,6 +36,10 @@ pub struct Config {
     /// The id that the node goes by; `None` to make one from `out_addr`, the protocol and a
     /// random salt, as py2p does.
     pub id: Option<NodeId>,
+    /// The key that makes the node's id, and that it proves to every peer. Under TLS there must be
+    /// one, and [`Config::id`] is not used; under other encryptions it is not used.
+    #[cfg(feature = "tls")]
+    pub identity: Option<Identity>,
     /// The compression methods that the node announces and uses, of those in this build.
     /// Default: all of them.
     pub compressions: Compressions,
@@ -91,6 +97,8 @@ impl Config {
             protocol,
             out_addr: None,
             id: None,
+            #[cfg(feature = "tls")]
+            identity: None,
             compressions: Compressions::supported(),
             compress: Compress::WhenItPays,
             extension: true,

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::budget::Budget;
 use super::outgoing::Form;
 use crate::conn_id::ConnId;
 use crate::event::{Direction, PeerInfo};
+use crate::session::Session;
 use crate::time::{Instant, UnixTime};
 use crate::wire::{
     Address, Compressions, Extension, FrameDecoder, Handshake, LinkName, NodeId, PathfindingMessage,
@@ -20,6 +21,14 @@ pub(super) struct Connection {
     pub(super) addr: SocketAddr,
     pub(super) direction: Direction,
     pub(super) phase: Phase,
+    /// What lies between the bytes of the connection and the frames on it.
+    pub(super) session: Session,
+    /// Whether the session has been established.
+    pub(super) is_secured: bool,
+    /// What arrived and waits for the session.
+    pub(super) sealed: BytesMut,
+    /// Whether the session has more to do than fitted its turn.
+    pub(super) is_working: bool,
     pub(super) decoder: FrameDecoder,
     /// What arrived and waits for the connection's next turn, while it is paused.
     pub(super) unread: Option<Bytes>,
@@ -122,6 +131,10 @@ impl Connection {
             addr,
             direction,
             phase,
+            session: Session::plaintext(),
+            is_secured: false,
+            sealed: BytesMut::new(),
+            is_working: false,
             decoder: FrameDecoder::default(),
             unread: None,
             backlog_len: 0,

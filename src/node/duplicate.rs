@@ -45,6 +45,10 @@ impl Node {
     ) {
         let form = |conn| self.connections.get(&conn).map(Connection::form);
         match (form(incumbent), form(newcomer)) {
+            // The node has been started anew: what led to its earlier life leads nowhere.
+            _ if self.is_next_life(incumbent, newcomer) => {
+                self.replace(now, incumbent, newcomer, handshake);
+            }
             (Some(Form::Extended), Some(Form::Extended)) => {
                 self.park(now, newcomer, incumbent, handshake);
             }
@@ -55,6 +59,12 @@ impl Node {
             }
             _ => self.replace(now, incumbent, newcomer, handshake),
         }
+    }
+
+    /// Whether two connections lead to two lives of one node, as both have proven.
+    fn is_next_life(&self, incumbent: ConnId, newcomer: ConnId) -> bool {
+        let life = |conn| Some(self.connections.get(&conn)?.extension?.incarnation);
+        self.proven_id(newcomer).is_some() && life(incumbent) != life(newcomer)
     }
 
     fn park(&mut self, now: Instant, newcomer: ConnId, incumbent: ConnId, handshake: Handshake) {

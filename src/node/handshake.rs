@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::connection::{Connection, Peer, Phase};
+use super::encryption::{self, PLAINTEXT};
 use super::outgoing::{Form, frame_of};
 use super::timer::Timer;
 use super::{CloseMode, Node};
@@ -18,12 +19,6 @@ use crate::wire::{DecodeError, Extension, Flag, Handshake, NodeId, PathfindingMe
 /// the other's handshake would then make it unable to meet anybody ever again. 50 ms is long
 /// enough for the answer, which follows in the next packet, and short for everybody else.
 const HOLD: Duration = Duration::from_millis(50);
-
-/// py2p's RSA sockets. Whoever dials begins with the words `Requesting key size`.
-const PKCS1: &str = "PKCS1_v1.5";
-
-/// The names of the encryptions that py2p knows.
-const ENCRYPTIONS: [&str; 2] = ["Plaintext", PKCS1];
 
 impl Node {
     /// Tells the other end who this node is. Always plain: nothing is agreed on yet.
@@ -64,6 +59,8 @@ impl Node {
         let is_incoming = connection.is_incoming();
         let fault = if handshake.protocol_id != self.config.protocol.id() {
             Some(self.wrong_protocol(&handshake.protocol_id))
+        } else if let Some(reason) = self.false_identity(conn, &handshake.id) {
+            Some(reason)
         } else if handshake.id == self.id {
             Some(CloseReason::SelfConnection)
         } else if connection.expected.is_some_and(|expected| expected != handshake.id) {
@@ -91,18 +88,28 @@ impl Node {
     /// encryptions that there are few.
     fn wrong_protocol(&self, id: &str) -> CloseReason {
         let subnet = self.config.protocol.subnet();
-        let known = ENCRYPTIONS.into_iter().find(|name| Protocol::new(subnet, name).id() == id);
+        let known =
+            encryption::NAMES.into_iter().find(|name| Protocol::new(subnet, name).id() == id);
         known.map_or(CloseReason::WrongProtocol, CloseReason::OtherEncryption)
     }
 
-    /// Why a connection's first bytes are no frame: some of another encryption look like one of
-    /// an absurd length.
-    pub(super) fn not_a_frame(&self, error: DecodeError) -> CloseReason {
-        match error {
-            DecodeError::FrameTooLong { len, .. } if len.to_be_bytes() == *b"Requ" => {
-                CloseReason::OtherEncryption(PKCS1)
+    /// A connection's first bytes are no frame: some of another encryption look like one of an absurd
+    /// length. A node that accepts shows what it speaks, so that the other end can tell its user why.
+    pub(super) fn on_no_frame(&mut self, now: Instant, conn: ConnId, error: DecodeError) {
+        let name = match error {
+            DecodeError::FrameTooLong { len, .. } => encryption::recognize(len.to_be_bytes()),
+            _ => None,
+        };
+        match name.filter(|name| self.is_plaintext() && *name != PLAINTEXT) {
+            Some(name) => {
+                let is_incoming = self.connections.get(&conn).is_some_and(Connection::is_incoming);
+                if is_incoming {
+                    self.send_handshake(now, conn);
+                }
+                let mode = if is_incoming { CloseMode::Flush } else { CloseMode::Abort };
+                self.end(now, conn, CloseReason::OtherEncryption(name), mode);
             }
-            _ => CloseReason::Malformed(error),
+            None => self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort),
         }
     }
 

@@ -87,6 +87,7 @@ impl Node {
         }
         let conn = self.add(addr, Direction::Incoming, Phase::Opening, now);
         self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);
+        self.secure(now, conn);
         Ok(conn)
     }
 
@@ -118,7 +119,7 @@ impl Node {
             Phase::Dialing => {
                 connection.phase = Phase::Opening;
                 self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);
-                self.send_handshake(now, conn);
+                self.secure(now, conn);
             }
             Phase::Probing(peer) => self.on_reached(now, conn, peer),
             _ => {}
@@ -130,23 +131,26 @@ impl Node {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.last_received = now;
         }
-        self.take_in(now, conn, data);
+        self.unseal(now, conn, data);
     }
 
     /// Goes on with what did not fit an earlier turn.
     pub(super) fn on_continue(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if let Some(unread) = connection.unread.take() {
-            self.take_in(now, conn, &unread);
-            if self.connections.get(&conn).is_some_and(|connection| connection.unread.is_none()) {
-                self.outputs.push_back(Output::ResumeRead { conn });
-            }
+        match connection.unread.take() {
+            Some(unread) => self.take_in(now, conn, &unread),
+            None if connection.is_working => self.work(now, conn),
+            None => return,
+        }
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.unread.is_none() && !connection.is_working {
+            self.outputs.push_back(Output::ResumeRead { conn });
         }
     }
 
     /// Takes frames until the input is used up or the turn is. What is left waits for the next
     /// turn, and the connection is not read meanwhile.
-    fn take_in(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
+    pub(super) fn take_in(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
         let mut input = data;
         let mut spent = 0;
         // A frame may end its connection, so the connection is looked up anew for each.
@@ -173,13 +177,11 @@ impl Node {
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    let is_first = matches!(connection.phase, Phase::Opening);
-                    let reason = if is_first {
-                        self.not_a_frame(error)
+                    if matches!(connection.phase, Phase::Opening) {
+                        self.on_no_frame(now, conn, error);
                     } else {
-                        CloseReason::Malformed(error)
-                    };
-                    self.end(now, conn, reason, CloseMode::Abort);
+                        self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort);
+                    }
                 }
             }
         }
@@ -195,7 +197,10 @@ impl Node {
                 let id = parked.handshake.id;
                 self.refuse(now, conn, id);
             }
-            _ => self.end(now, conn, CloseReason::Remote, CloseMode::Flush),
+            _ => {
+                let reason = self.reason_of_end(conn);
+                self.end(now, conn, reason, CloseMode::Flush);
+            }
         }
     }
 
@@ -268,28 +273,11 @@ impl Node {
         conn
     }
 
-    /// Queues a frame for one connection. Returns whether there was room.
-    pub(super) fn transmit(&mut self, now: Instant, conn: ConnId, frame: Bytes) -> bool {
-        let Some(connection) = self.connections.get_mut(&conn) else { return false };
-        if connection.backlog_len + frame.len() > self.config.max_backlog_len {
-            self.stats.refused += 1;
-            return false;
-        }
-        if connection.backlog_len == 0 {
-            connection.last_progress = now;
-            if !self.timers.is_set(Timer::Stall(conn)) {
-                self.timers.set(Timer::Stall(conn), now + self.config.stall_timeout);
-            }
-        }
-        connection.backlog_len += frame.len();
-        self.stats.frames_out += 1;
-        self.stats.bytes_out += len_u64(frame.len());
-        self.outputs.push_back(Output::Transmit { conn, data: frame });
-        true
-    }
-
     /// Ends a connection from this side.
     pub(super) fn end(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
+        if mode == CloseMode::Flush {
+            self.end_session(now, conn);
+        }
         let Some(mut connection) = self.forget(now, conn, reason) else { return };
         // There is nothing to flush where no connection is open yet, nor where it was flushed.
         let mode = match connection.phase {

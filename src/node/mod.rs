@@ -20,6 +20,7 @@ mod digest;
 mod dispatch;
 mod duplicate;
 mod echo;
+mod encryption;
 mod flood;
 mod handshake;
 mod io;
@@ -30,6 +31,7 @@ mod questions;
 mod renegotiate;
 mod requests;
 mod routing_table;
+mod secured;
 mod seeds;
 mod seen;
 mod stats;
@@ -58,6 +60,7 @@ use crate::time::{Instant, UnixTime};
 use crate::wire::{Address, Compressions, NodeId, PathfindingMessage};
 use connection::Connection;
 use echo::Echoes;
+use encryption::Encryption;
 use peers::RecentDials;
 use requests::Requests;
 use routing_table::RoutingTable;
@@ -68,6 +71,7 @@ use timer::{Timer, Timers};
 #[derive(Debug)]
 pub struct Node {
     config: Config,
+    encryption: Encryption,
     id: NodeId,
     /// Which life of the node this is; never 0.
     incarnation: u64,
@@ -125,8 +129,12 @@ impl Node {
         let salt = uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string();
         let nowhere = Address { host: String::new(), port: 0 };
         let address = config.out_addr.as_ref().unwrap_or(&nowhere);
-        let id = config.id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
+        let encryption = Encryption::new(&config)?;
+        let proven = encryption.id_to_prove(&config);
+        let id = proven.or(config.id);
+        let id = id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
         Ok(Self {
+            encryption,
             id,
             incarnation: rng.random_range(1..=u64::MAX),
             last_sequence: 0,

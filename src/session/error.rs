@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// The peer's fault, but for [`SessionError::OwnKey`]. The session is at its end and answers
 /// everything with the same error; nothing that was not yet written is written any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionError {
     /// The peer did not ask for a key in the words of the protocol.
@@ -41,6 +41,8 @@ pub enum SessionError {
     Corrupt,
     /// The peer broke TLS, or speaks it in a way that is not spoken here.
     Incompatible,
+    /// The connection ended within a message, or without the word that it would.
+    CutOff,
     /// The peer has given up, with this alert (RFC 8446, 6).
     Alert(u8),
 }
@@ -62,6 +64,7 @@ impl fmt::Display for SessionError {
             Self::NoProof => write!(f, "the peer did not prove its key"),
             Self::Corrupt => write!(f, "a record was changed on its way"),
             Self::Incompatible => write!(f, "the peer speaks TLS in another way"),
+            Self::CutOff => write!(f, "the connection was cut off"),
             Self::Alert(code) => write!(f, "the peer gave up with TLS alert {code}"),
         }
     }

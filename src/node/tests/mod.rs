@@ -15,6 +15,8 @@ mod net;
 mod peers;
 mod renegotiate;
 mod requests;
+#[cfg(feature = "tls")]
+mod secured;
 mod seeds;
 mod storm;
 mod takeover;
