@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::Waker;
 
 use super::Daemon;
+use super::answer::answer;
 use crate::error::{SendError, WhisperError};
 use crate::wire::NodeId;
 
@@ -87,12 +88,9 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Daemon) -> T + Send + 'static,
     ) -> Option<T> {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        self.tell(move |daemon| {
-            // The asker waits, unless its thread was ended.
-            drop(sender.send(work(daemon)));
-        });
-        receiver.recv().ok()
+        let (asker, answer) = answer();
+        self.tell(move |daemon| asker.answer(work(daemon)));
+        answer.wait().ok()
     }
 }
 
@@ -105,9 +103,9 @@ impl Handle {
         packets: &[P],
     ) -> Result<(), WhisperError> {
         let (packets, sub_flag) = (owned(packets), sub_flag.to_vec());
-        let (whisperer, outcome) = crossbeam_channel::bounded(1);
+        let (whisperer, outcome) = answer();
         self.tell(move |daemon| daemon.whisper(&id, &sub_flag, &packets, whisperer));
-        outcome.recv().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
+        outcome.wait().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
     }
 }
 

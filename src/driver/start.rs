@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Waker};
 
+use super::answer::{Answer, answer};
 use super::clock::Clock;
 use super::daemon::{Daemon, Ending, LISTENER, Parts, WAKER};
 use super::events::EventQueue;
@@ -35,8 +35,8 @@ pub(crate) struct Started {
     pub(crate) local_addr: SocketAddr,
     pub(crate) out_addr: Address,
     pub(crate) linger_timeout: Duration,
-    /// Disconnected once the loop has ended.
-    pub(crate) ended: Receiver<()>,
+    /// Never given, and given up once the loop has ended.
+    pub(crate) ended: Answer<()>,
     /// What the loop left, once it has ended.
     pub(crate) ending: Arc<OnceLock<Ending>>,
 }
@@ -76,7 +76,7 @@ pub(crate) fn bind(
         events: event_sender,
         peers: Arc::clone(&peers),
     });
-    let (running, ended) = crossbeam_channel::bounded(0);
+    let (running, ended) = answer();
     let ending = Arc::new(OnceLock::new());
     let left = Arc::clone(&ending);
     thread::Builder::new()
