@@ -32,6 +32,7 @@ mod requests;
 mod routing_table;
 mod seeds;
 mod seen;
+mod sorted_map;
 mod stats;
 #[cfg(test)]
 mod tests;
