@@ -268,7 +268,7 @@ impl MeshSocket {
     ///
     /// As [`MeshSocket::recv`].
     pub fn next_event(&self, timeout: Duration) -> Result<Option<Event>, RecvError> {
-        self.inner.started.events.recv(Some(timeout))
+        self.inner.started.events.recv_timeout(timeout)
     }
 
     /// The events as they come, until the socket is closed. Messages are none of them. What the
@@ -276,8 +276,8 @@ impl MeshSocket {
     pub fn events(&self) -> impl Iterator<Item = Event> {
         std::iter::from_fn(|| {
             loop {
-                match self.inner.started.events.recv(None) {
-                    Ok(event) => return event,
+                match self.inner.started.events.recv() {
+                    Ok(event) => return Some(event),
                     Err(RecvError::Lagged(_)) => {}
                     Err(_) => return None,
                 }

@@ -5,18 +5,18 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 
 use super::clock::Clock;
-use super::events::EventSender;
-use super::handle::{Alarm, Command};
+use super::commands::Commands;
+use super::handle::Alarm;
 use super::inbox::InboxSender;
 use super::listener::Listener;
 use super::peer_count::PeerCount;
 use super::stream::Stream;
 use super::waiting::Waiting;
 use crate::conn_id::ConnId;
+use crate::event::{Delivery, Event};
 use crate::node::{Input, Node, Stats};
 use crate::wire::NodeId;
 
@@ -25,9 +25,6 @@ pub(super) const WAKER: Token = Token(usize::MAX - 1);
 
 /// The most events taken from the poller at once.
 const MAX_EVENTS: usize = 256;
-
-/// The most commands done in one turn.
-const MAX_COMMANDS: usize = 1_024;
 
 /// The bytes read in one system call, and from one connection in one turn: enough to be worth the
 /// call, little enough that no peer keeps the others waiting.
@@ -42,10 +39,10 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) listener: Listener,
-    pub(super) commands: Receiver<Command>,
+    pub(super) commands: Arc<Commands>,
     pub(super) alarm: Arc<Alarm>,
-    pub(super) inbox: InboxSender,
-    pub(super) events: EventSender,
+    pub(super) inbox: InboxSender<Delivery>,
+    pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
 }
 
@@ -64,10 +61,10 @@ pub(crate) struct Daemon {
     /// Connections that are not read because the node has enough of them for one turn.
     pub(super) paused: BTreeSet<ConnId>,
     pub(super) waiting: Waiting,
-    commands: Receiver<Command>,
+    commands: Arc<Commands>,
     alarm: Arc<Alarm>,
-    pub(super) inbox: InboxSender,
-    pub(super) events: EventSender,
+    pub(super) inbox: InboxSender<Delivery>,
+    pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
     pub(super) buffer: Vec<u8>,
     wakeups: u64,
@@ -164,7 +161,6 @@ impl Daemon {
         let more_to_do = !self.readable.is_empty()
             || !self.writable.is_empty()
             || !self.paused.is_empty()
-            || !self.commands.is_empty()
             || listener.is_some_and(Listener::wants_turn);
         let due = [
             self.node.poll_timeout(),
@@ -192,8 +188,7 @@ impl Daemon {
 
     fn run_commands(&mut self) {
         self.alarm.silence();
-        for _ in 0..MAX_COMMANDS {
-            let Ok(command) = self.commands.try_recv() else { break };
+        for command in self.commands.take_all() {
             command(self);
             self.carry_out();
         }
@@ -204,6 +199,6 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.peers.close();
-        self.alarm.end(&self.commands);
+        self.commands.close();
     }
 }

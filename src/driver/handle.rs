@@ -1,27 +1,20 @@
 //! The user's side of the event loop: closures that run on it, between two turns.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
 use mio::Waker;
 
 use super::Daemon;
 use super::answer::answer;
+use super::commands::Commands;
 use crate::error::{SendError, WhisperError};
 use crate::wire::NodeId;
 
-/// Something to do on the event loop.
-pub(super) type Command = Box<dyn FnOnce(&mut Daemon) + Send>;
-
 /// Lets any thread ask the event loop for something.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Handle {
-    commands: Sender<Command>,
-    /// The loop's end of the queue. A queue with a bound keeps what is in it as long as it has
-    /// either end, so that what the loop did not take has to be taken out.
-    queued: Receiver<Command>,
+    commands: Arc<Commands>,
     alarm: Arc<Alarm>,
 }
 
@@ -30,13 +23,11 @@ pub(crate) struct Handle {
 pub(super) struct Alarm {
     waker: Waker,
     ringing: AtomicBool,
-    /// The loop takes no more commands.
-    over: AtomicBool,
 }
 
 impl Alarm {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { waker, ringing: AtomicBool::new(false), over: AtomicBool::new(false) }
+        Self { waker, ringing: AtomicBool::new(false) }
     }
 
     fn ring(&self) {
@@ -52,33 +43,19 @@ impl Alarm {
         // A read-modify-write, so that the commands of whoever rang before are seen after it.
         self.ringing.swap(false, Ordering::AcqRel);
     }
-
-    /// Called by the loop when it has ended: lets go of the commands that it will not do, and with
-    /// them of whoever waits for one. Those that come later are let go by whoever sends them.
-    pub(super) fn end(&self, queued: &Receiver<Command>) {
-        self.over.store(true, Ordering::SeqCst);
-        discard_all(queued);
-    }
 }
 
 impl Handle {
-    pub(super) fn new(
-        commands: Sender<Command>,
-        queued: Receiver<Command>,
-        alarm: Arc<Alarm>,
-    ) -> Self {
-        Self { commands, queued, alarm }
+    pub(super) fn new(commands: Arc<Commands>, alarm: Arc<Alarm>) -> Self {
+        Self { commands, alarm }
     }
 
     /// Runs `work` on the loop. Returns whether the loop may still do it: one that has ended does
     /// not.
     pub(crate) fn tell(&self, work: impl FnOnce(&mut Daemon) + Send + 'static) -> bool {
-        let taken = self.commands.send(Box::new(work)).is_ok();
-        self.alarm.ring();
-        // Either the loop, having said that it is over, finds the command, or this finds it said.
-        if self.alarm.over.load(Ordering::SeqCst) {
-            discard_all(&self.queued);
-            return false;
+        let taken = self.commands.send(Box::new(work));
+        if taken {
+            self.alarm.ring();
         }
         taken
     }
@@ -92,9 +69,7 @@ impl Handle {
         self.tell(move |daemon| asker.answer(work(daemon)));
         answer.wait().ok()
     }
-}
 
-impl Handle {
     /// Whispers to a node, and waits until it is on its way.
     pub(crate) fn whisper<P: AsRef<[u8]>>(
         &self,
@@ -109,27 +84,16 @@ impl Handle {
     }
 }
 
-fn discard_all(queued: &Receiver<Command>) {
-    while queued.try_recv().is_ok() {}
-}
-
 /// Packets that can go to the loop's thread.
 pub(crate) fn owned<P: AsRef<[u8]>>(packets: &[P]) -> Vec<Vec<u8>> {
     packets.iter().map(|packet| packet.as_ref().to_vec()).collect()
 }
 
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("commands", &self.commands.len()).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
     use std::thread;
     use std::time::Duration;
-
-    use crossbeam_channel::unbounded;
 
     use super::*;
     use crate::driver::{InboxLimits, Started, bind};
@@ -152,7 +116,7 @@ mod tests {
         // One thread alone meets the loop on its way to sleep each time; more of them meet it
         // while another rings, too.
         for count in [1, 2, 8] {
-            let (done, results) = unbounded();
+            let (done, results) = channel();
             for _ in 0..count {
                 let (handle, done) = (started.handle.clone(), done.clone());
                 thread::spawn(move || {
@@ -171,11 +135,11 @@ mod tests {
     #[test]
     fn the_last_of_many_commands_sent_at_once_is_not_missed() {
         let started = start();
-        let (done, results) = unbounded();
+        let (done, results) = channel();
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let (handle, done) = (started.handle.clone(), done.clone());
-                let (go, starts) = unbounded();
+                let (go, starts) = channel();
                 thread::spawn(move || {
                     for () in starts {
                         let done = done.clone();
@@ -201,7 +165,7 @@ mod tests {
     fn more_threads_than_the_queue_has_places_are_all_served_in_turn() {
         const PER_THREAD: usize = 500;
         let started = start();
-        let (sender, results) = unbounded();
+        let (sender, results) = channel();
         for thread in 0..8 {
             let (handle, sender) = (started.handle.clone(), sender.clone());
             thread::spawn(move || {
@@ -226,7 +190,7 @@ mod tests {
         for _ in 0..50 {
             let started = start();
             let handle = started.handle.clone();
-            let (done, result) = unbounded();
+            let (done, result) = channel();
             thread::spawn(move || {
                 while handle.ask(|_| ()).is_some() {}
                 done.send(handle.tell(|_| ()))

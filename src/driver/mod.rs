@@ -8,8 +8,8 @@
 mod answer;
 mod calls;
 mod clock;
+mod commands;
 mod daemon;
-mod events;
 mod handle;
 mod inbox;
 mod listener;

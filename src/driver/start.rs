@@ -11,25 +11,26 @@ use mio::{Interest, Poll, Waker};
 
 use super::answer::{Answer, answer};
 use super::clock::Clock;
+use super::commands::Commands;
 use super::daemon::{Daemon, Ending, LISTENER, Parts, WAKER};
-use super::events::EventQueue;
 use super::handle::{Alarm, Handle};
 use super::inbox::{Inbox, InboxLimits};
 use super::listener::Listener;
 use super::peer_count::PeerCount;
 use crate::error::BindError;
+use crate::event::{Delivery, Event};
 use crate::node::{Config, Node};
 use crate::wire::{Address, NodeId};
 
-/// The most commands that wait for the loop; a thread that sends one more waits.
-const MAX_COMMANDS: usize = 1_024;
+/// A user who asks for no events loses nothing but events.
+const EVENT_LIMITS: InboxLimits = InboxLimits { count: 1_024, len: usize::MAX };
 
 /// What a started event loop leaves in the user's hands.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) handle: Handle,
-    pub(crate) inbox: Inbox,
-    pub(crate) events: EventQueue,
+    pub(crate) inbox: Inbox<Delivery>,
+    pub(crate) events: Inbox<Event>,
     pub(crate) peers: Arc<PeerCount>,
     pub(crate) id: NodeId,
     pub(crate) local_addr: SocketAddr,
@@ -61,16 +62,16 @@ pub(crate) fn bind(
     poll.registry().register(&mut socket, LISTENER, Interest::READABLE).map_err(BindError::Io)?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Io)?;
     let alarm = Arc::new(Alarm::new(waker));
-    let (command_sender, commands) = crossbeam_channel::bounded(MAX_COMMANDS);
+    let commands = Arc::new(Commands::default());
     let (inbox_sender, inbox) = Inbox::new(inbox_limits);
-    let (event_sender, events) = EventQueue::new();
+    let (event_sender, events) = Inbox::new(EVENT_LIMITS);
     let peers = Arc::new(PeerCount::default());
     let mut daemon = Daemon::new(Parts {
         node,
         clock,
         poll,
         listener: Listener::new(socket),
-        commands: commands.clone(),
+        commands: Arc::clone(&commands),
         alarm: Arc::clone(&alarm),
         inbox: inbox_sender,
         events: event_sender,
@@ -88,7 +89,7 @@ pub(crate) fn bind(
             drop(running);
         })
         .map_err(BindError::Io)?;
-    let handle = Handle::new(command_sender, commands, alarm);
+    let handle = Handle::new(commands, alarm);
     Ok(Started {
         handle,
         inbox,
