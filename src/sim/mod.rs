@@ -29,6 +29,7 @@
 mod agenda;
 mod app;
 mod check;
+mod dial;
 mod faults;
 mod link;
 mod machine;
@@ -37,6 +38,7 @@ mod options;
 mod swarm;
 mod topology;
 mod trace;
+mod turn;
 mod world;
 
 pub use app::{App, Context, Recorder};

@@ -1,21 +1,18 @@
-//! The network between the machines: dials, streams, ends.
+//! The network between the machines: streams, and their ends.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rand::RngExt;
 
 use super::agenda::Step;
 use super::app::App;
-use super::link::{End, Link, LinkId, Pipe, Segment};
-use super::machine::{addr_of, index_of};
+use super::link::{End, Link, LinkId, Segment};
 use super::trace::{Line, What, hash_of};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
-use crate::node::{CloseMode, Input, Output};
+use crate::node::{CloseMode, Input};
 
-const REFUSED: std::io::ErrorKind = std::io::ErrorKind::ConnectionRefused;
 const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
 
 impl<A: App> World<A> {
@@ -60,119 +57,25 @@ impl<A: App> World<A> {
     }
 
     /// Whether an end's machine is still in the life in which it had this connection.
-    fn is_alive(&self, end: End) -> bool {
+    pub(super) fn is_alive(&self, end: End) -> bool {
         self.machines
             .get(end.machine)
             .is_some_and(|machine| machine.life == end.life && machine.node.is_some())
     }
 
-    /// Does what a node wants done.
-    pub(super) fn carry_out(&mut self, index: NodeIndex) {
-        while let Some(output) = self
-            .machines
-            .get_mut(index)
-            .and_then(|machine| machine.node.as_mut())
-            .and_then(|node| node.poll_output())
-        {
-            self.carry_out_output(index, output);
-        }
-    }
-
-    fn carry_out_output(&mut self, index: NodeIndex, output: Output) {
-        match output {
-            Output::Dial { conn, addr } => self.start_dial(index, conn, addr),
-            Output::Transmit { conn, data } => {
-                let what = What::Out(conn, data.len());
-                self.trace.push(Line { at: self.now, node: index, what });
-                self.write(index, conn, data);
-            }
-            Output::PauseRead { conn } => {
-                let Some(machine) = self.machines.get_mut(index) else { return };
-                machine.paused.insert(conn);
-                let life = machine.life;
-                self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
-            }
-            Output::ResumeRead { conn } => {
-                if let Some(machine) = self.machines.get_mut(index) {
-                    machine.paused.remove(&conn);
-                }
-                self.read_unread(index, conn);
-            }
-            Output::Close { conn, mode } => self.close(index, conn, mode),
-            Output::Event(event) => self.pass_on(index, event),
-        }
-    }
-
-    fn end(&self, index: NodeIndex, conn: ConnId) -> End {
+    pub(super) fn end(&self, index: NodeIndex, conn: ConnId) -> End {
         let life = self.machines.get(index).map_or(0, |machine| machine.life);
         End { machine: index, life, conn }
     }
 
-    fn start_dial(&mut self, index: NodeIndex, conn: ConnId, addr: SocketAddr) {
-        let from = self.end(index, conn);
-        let to = index_of(addr).filter(|&to| to < self.machines.len());
-        let latency = self.link_options.latency.draw(&mut self.rng);
-        match to {
-            // What does not get through is not answered: the node has its own patience.
-            Some(to) if self.walls.contains(&(index, to)) => {}
-            Some(_) => self.agenda.push(self.now + latency, Step::Dial { from, addr }),
-            None => {
-                let error = Some(REFUSED.into());
-                self.agenda.push(self.now + latency, Step::Broken { end: from, error });
-            }
-        }
-    }
-
-    fn on_dial(&mut self, from: End, addr: SocketAddr) {
-        let Some(index) = index_of(addr) else { return };
-        // Nobody waits for what an earlier life has dialled, and it must not take the name of a
-        // connection of this one. And a wall may have come up meanwhile.
-        if !self.is_alive(from) || self.walls.contains(&(from.machine, index)) {
-            return;
-        }
-        let latency = self.link_options.latency.draw(&mut self.rng);
-        let now = self.now;
-        let Some(caller) = self.machines.get_mut(from.machine) else { return };
-        caller.next_port = caller.next_port.checked_add(1).unwrap_or(50_000);
-        let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
-        let accepted = self.call(index, |node, now| node.accept(now, caller_addr).ok()).flatten();
-        if self.walls.contains(&(index, from.machine)) {
-            return;
-        }
-        let Some(conn) = accepted else {
-            let error = Some(REFUSED.into());
-            self.agenda.push(now + latency, Step::Broken { end: from, error });
-            return;
-        };
-        self.last_link += 1;
-        let id = self.last_link;
-        let to = self.end(index, conn);
-        let back = self.return_options.as_ref().unwrap_or(&self.link_options);
-        let pipes = [&self.link_options, back].map(|options| Pipe::new(options.clone(), now));
-        self.links.insert(id, Link { ends: [from, to], pipes });
-        for end in [from, to] {
-            if let Some(machine) = self.machines.get_mut(end.machine) {
-                machine.links.insert(end.conn, id);
-            }
-        }
-        self.agenda.push(now + latency, Step::Connected { link: id });
-    }
-
-    fn on_connected(&mut self, link: LinkId) {
-        let Some(&[from, _]) = self.links.get(&link).map(|link| &link.ends) else { return };
-        if self.is_alive(from) {
-            self.turn(from.machine, Input::Connected { conn: from.conn });
-        }
-    }
-
-    fn link_of(&mut self, index: NodeIndex, conn: ConnId) -> Option<(LinkId, usize, &mut Link)> {
+    pub(super) fn link_of(&mut self, index: NodeIndex, conn: ConnId) -> Option<(LinkId, usize, &mut Link)> {
         let id = *self.machines.get(index)?.links.get(&conn)?;
         let link = self.links.get_mut(&id)?;
         let side = link.side(index, conn);
         Some((id, side, link))
     }
 
-    fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
+    pub(super) fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
         if let Some(pipe) = link.pipes.get_mut(side) {
             pipe.waiting.push_back(data);
@@ -276,7 +179,7 @@ impl<A: App> World<A> {
         }
     }
 
-    fn close(&mut self, index: NodeIndex, conn: ConnId, mode: CloseMode) {
+    pub(super) fn close(&mut self, index: NodeIndex, conn: ConnId, mode: CloseMode) {
         match mode {
             CloseMode::Flush => {
                 let Some((id, side, link)) = self.link_of(index, conn) else { return };

@@ -7,17 +7,17 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::agenda::{Agenda, Step};
-use super::app::{App, Context, Recorder};
-use super::check::{self, Ledger};
+use super::agenda::Agenda;
+use super::app::{App, Recorder};
+use super::check::Ledger;
 use super::link::{Link, LinkId};
 use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
 use super::topology::Topology;
-use super::trace::{Line, Trace, What};
+use super::trace::Trace;
 use crate::error::SendError;
-use crate::event::{Delivery, Event, SendReport};
-use crate::node::{Config, Input, Node, Whispered};
+use crate::event::SendReport;
+use crate::node::{Config, Node, Whispered};
 use crate::time::{Instant, UnixTime};
 use crate::wire::{NodeId, Protocol};
 
@@ -302,102 +302,6 @@ impl<A: App> World<A> {
         machine.clock_offset.apply(DAWN + passed.mul_f64(machine.clock_rate))
     }
 
-    /// Tells a node what happened, and does what it wants done.
-    pub(super) fn turn(&mut self, index: NodeIndex, input: Input<'_>) {
-        let now = self.now;
-        let Some(node) = self.machines.get_mut(index).and_then(|found| found.node.as_mut()) else {
-            return;
-        };
-        node.handle_input(now, input);
-        self.after_turn(index);
-    }
-
-    fn after_turn(&mut self, index: NodeIndex) {
-        self.carry_out(index);
-        self.plan_timer(index);
-        self.check(index);
-    }
-
-    /// Gives an event to the program of a node, after the ledger has seen it.
-    pub(super) fn pass_on(&mut self, index: NodeIndex, event: Event) {
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        let life = machine.life;
-        let mut fault = None;
-        if let Event::Message(delivery) = &event {
-            let packets = delivery.message.payload().skip(1);
-            let Delivery { sender, neighbor, .. } = *delivery;
-            let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
-            fault = entered.err();
-        }
-        self.trace.push(Line { at: now, node: index, what: What::Note(note(&event)) });
-        let Some(node) = machine.node.as_mut() else { return };
-        let mut context = Context::new(node, now, &mut self.ledger);
-        machine.app.on_event(&mut context, event);
-        if let Some(at) = context.wake_at {
-            self.agenda.push(at, Step::Wake { machine: index, life });
-        }
-        if let Some(fault) = fault {
-            self.fail(index, &fault);
-        }
-    }
-
-    pub(super) fn wake_app(&mut self, index: NodeIndex, life: u64) {
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
-            return;
-        };
-        let Some(node) = machine.node.as_mut() else { return };
-        let mut context = Context::new(node, now, &mut self.ledger);
-        machine.app.on_wake(&mut context);
-        if let Some(at) = context.wake_at {
-            self.agenda.push(at, Step::Wake { machine: index, life });
-        }
-        self.after_turn(index);
-    }
-
-    fn plan_timer(&mut self, index: NodeIndex) {
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        let Some(due) = machine.node.as_ref().and_then(Node::poll_timeout) else { return };
-        if machine.timer_at.is_none_or(|planned| due < planned) {
-            machine.timer_at = Some(due);
-            self.agenda.push(due.max(now), Step::Timer { machine: index, due });
-        }
-    }
-
-    pub(super) fn on_timer(&mut self, index: NodeIndex, planned: Instant) {
-        let now = self.now;
-        let is_planned = |machine: &&mut Machine<A>| machine.timer_at == Some(planned);
-        // Otherwise the plan has changed since. To go by the old one would plan each of the node's
-        // turns once more from now on.
-        let Some(machine) = self.machines.get_mut(index).filter(is_planned) else { return };
-        machine.timer_at = None;
-        let due = machine.node.as_ref().and_then(Node::poll_timeout);
-        if due.is_some_and(|due| due <= now) {
-            self.turn(index, Input::Timeout);
-            let next = self.node(index).and_then(Node::poll_timeout);
-            if next.is_some_and(|next| next <= now) {
-                self.fail(index, "the node's deadline does not move on");
-            }
-        } else {
-            self.plan_timer(index);
-        }
-    }
-
-    fn check(&mut self, index: NodeIndex) {
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        let Some(node) = machine.node.as_ref() else { return };
-        machine.most_links = machine.most_links.max(machine.links.len());
-        let fault = check::check_sums(&node.stats())
-            .and_then(|()| check::check_usage(node))
-            .and_then(|()| check::check_traffic(node, machine.most_links))
-            .err();
-        if let Some(fault) = fault {
-            self.fail(index, &fault);
-        }
-    }
-
     /// Stops the simulation: something is wrong.
     #[expect(clippy::panic, reason = "a failed check must stop the test that runs this world")]
     pub(super) fn fail(&self, index: NodeIndex, fault: &str) {
@@ -407,26 +311,6 @@ impl<A: App> World<A> {
             "{now} node {index}: {fault}\nseed {seed}\n\
             (of a swarm: rs2p sim --sweep 1 --seed {seed})\n{tail}"
         );
-    }
-}
-
-/// An event in a line, without its payload.
-fn note(event: &Event) -> String {
-    match event {
-        Event::Message(delivery) => {
-            let len = delivery.message.packets().body().len();
-            format!("event message from={} <{len}b>", delivery.sender.short())
-        }
-        Event::PeerJoined(info) => format!("event joined {} {}", info.id.short(), info.conn),
-        Event::PeerLost { id, reason } => format!("event lost {}: {reason}", id.short()),
-        Event::Dialed { conn, id } => format!("event dialed {} {conn}", id.short()),
-        Event::DialFailed { conn, reason, .. } => format!("event dial failed {conn}: {reason}"),
-        Event::LocateDone { request_id, outcome } => {
-            format!("event located {request_id}: {outcome:?}")
-        }
-        Event::WhisperDone { request_id, outcome } => {
-            format!("event whispered {request_id}: {outcome:?}")
-        }
     }
 }
 
