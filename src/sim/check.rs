@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::trace::hash_of;
+use super::trace::hash_of_packets;
 use crate::node::{Node, Stats};
 use crate::time::Instant;
 use crate::wire::NodeId;
@@ -132,15 +132,6 @@ impl Ledger {
     pub(super) fn latencies(&self) -> &[Duration] {
         &self.latencies
     }
-}
-
-fn hash_of_packets<'a>(packets: impl Iterator<Item = &'a [u8]>) -> u64 {
-    let mut all = Vec::new();
-    for packet in packets {
-        all.extend_from_slice(&packet.len().to_be_bytes());
-        all.extend_from_slice(packet);
-    }
-    hash_of(&all)
 }
 
 /// Every table of a node is within its bound.

@@ -21,8 +21,10 @@
 //! ```
 //!
 //! Everything follows from the seed: two worlds with the same seed and the same calls have the same
-//! trace, to the byte ([`World::trace_hash`]). A failed check panics with the seed and the last
-//! lines of the trace.
+//! trace, to the byte ([`World::trace_hash`]). That also holds between machines of different word
+//! sizes and byte orders, but for one thing: [`Latency::Exponential`] takes a logarithm, whose last
+//! digit is the platform's own. A failed check panics with the seed and the last lines of the
+//! trace.
 //!
 //! *May change in a minor release.*
 

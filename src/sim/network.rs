@@ -68,7 +68,11 @@ impl<A: App> World<A> {
         End { machine: index, life, conn }
     }
 
-    pub(super) fn link_of(&mut self, index: NodeIndex, conn: ConnId) -> Option<(LinkId, usize, &mut Link)> {
+    pub(super) fn link_of(
+        &mut self,
+        index: NodeIndex,
+        conn: ConnId,
+    ) -> Option<(LinkId, usize, &mut Link)> {
         let id = *self.machines.get(index)?.links.get(&conn)?;
         let link = self.links.get_mut(&id)?;
         let side = link.side(index, conn);

@@ -73,19 +73,18 @@ impl Trace {
     }
 
     fn hash_line(&mut self, line: &Line) {
-        self.hasher.write_u64(line.at.as_nanos());
-        self.hasher.write_usize(line.node);
+        let mut write = |number: u64| self.hasher.write(&number.to_le_bytes());
+        write(line.at.as_nanos());
+        write(len_u64(line.node));
         match &line.what {
             What::In(conn, len, hash) => {
-                self.hasher.write_u64(conn.number());
-                self.hasher.write_usize(*len);
-                self.hasher.write_u64(*hash);
+                [conn.number(), len_u64(*len), *hash].into_iter().for_each(write);
             }
-            What::Out(conn, len) => {
-                self.hasher.write_u64(!conn.number());
-                self.hasher.write_usize(*len);
+            What::Out(conn, len) => [!conn.number(), len_u64(*len)].into_iter().for_each(write),
+            What::Note(note) => {
+                write(len_u64(note.len()));
+                self.hasher.write(note.as_bytes());
             }
-            What::Note(note) => self.hasher.write(note.as_bytes()),
         }
     }
 
@@ -103,9 +102,44 @@ impl Trace {
     }
 }
 
+/// A length as it is hashed: the same on machines of every word size.
+pub(super) fn len_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// A hash of packets and the borders between them, the same on every machine.
+pub(super) fn hash_of_packets<'a>(packets: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut hasher = SipHasher13::new();
+    for packet in packets {
+        hasher.write(&len_u64(packet.len()).to_le_bytes());
+        hasher.write(packet);
+    }
+    hasher.finish()
+}
+
 /// A hash of bytes, the same on every machine.
 pub(super) fn hash_of(data: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(data);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_same_on_every_machine() {
+        let mut trace = Trace::new();
+        let conn = ConnId::from_number(2);
+        for what in [What::In(conn, 300, hash_of(b"in")), What::Out(conn, 7), note("met")] {
+            trace.push(Line { at: Instant::from_millis(5), node: 1, what });
+        }
+        assert_eq!(trace.hash(), 0x71fa_536c_745a_57a7);
+        assert_eq!(hash_of_packets([&b"al"[..], b"l"].into_iter()), 0xdba8_a2af_072f_58a4);
+    }
+
+    fn note(text: &str) -> What {
+        What::Note(text.to_owned())
+    }
 }
