@@ -60,6 +60,7 @@ impl Node {
             return Err(SendError::NoNeighbors);
         }
         self.own_len += self.len_of(now, &payload);
+        self.stats.sent += 1;
         let time = self.wall(now).as_secs();
         let legacy_time = if self.has_neighbor(Form::Legacy) {
             Some(self.remember_own(now, &payload))

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::trace::hash_of_packets;
-use crate::node::{Node, Stats};
+use crate::error::CloseReason;
+use crate::event::Event;
+use crate::node::{Config, Node, Stats};
 use crate::time::Instant;
 use crate::wire::NodeId;
 
@@ -97,6 +99,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// The machine whose node goes, or went, by an id.
+    pub(super) fn machine_of(&self, id: &NodeId) -> Option<usize> {
+        self.lives.get(id).map(|(machine, _)| *machine)
+    }
+
     fn note_hops(&mut self, hops: usize) {
         if self.hops.len() <= hops {
             self.hops.resize(hops + 1, 0);
@@ -136,12 +143,35 @@ impl Ledger {
 
 /// Every table of a node is within its bound.
 pub(super) fn check_usage(node: &Node) -> Result<(), String> {
+    /// Connections that a node opens beside those that it wants to keep: probes, and the few that
+    /// were replaced and are not gone yet.
+    const SPARE: usize = 64;
+
     let (usage, config) = (node.usage(), node.config());
+    let requests = config.max_requests;
+    let sum = |parts: [usize; 4]| parts.into_iter().fold(0, usize::saturating_add);
+    let kept = sum([config.max_incoming, config.max_outgoing, usage.seeds * 2, SPARE]);
     let bounds = [
+        ("connections", usage.connections, kept.saturating_add(requests.saturating_mul(4))),
         ("questions", usage.questions, config.max_requests),
         ("bytes of messages seen", usage.seen_len, config.max_seen_len),
-        ("bytes of the longest backlog", usage.longest_backlog, config.max_backlog_len),
+        ("bytes of contents seen", usage.echoes_len, config.max_seen_len),
+        // Four for a connection, one for a seed, two for a question.
+        ("timers", usage.timers, sum([usage.connections * 4, usage.seeds, requests, requests])),
     ];
+    check_bounds(bounds)
+}
+
+/// Whoever is let in is within the limits for those.
+pub(super) fn check_incoming(node: &Node) -> Result<(), String> {
+    let ((incoming, pending), config) = (node.incoming(), node.config());
+    check_bounds([
+        ("incoming connections", incoming, config.max_incoming),
+        ("incoming connections without a handshake", pending, config.max_pending),
+    ])
+}
+
+fn check_bounds<const N: usize>(bounds: [(&str, usize, usize); N]) -> Result<(), String> {
     match bounds.into_iter().find(|(_, used, bound)| used > bound) {
         Some((what, used, bound)) => Err(format!("{used} {what}, more than {bound}")),
         None => Ok(()),
@@ -149,24 +179,59 @@ pub(super) fn check_usage(node: &Node) -> Result<(), String> {
 }
 
 /// What a node makes of what it is sent: a copy for each of its connections at most, and its own
-/// words.
+/// words. What becomes of broadcasts is looked at more closely: see [`Conduct`].
+///
+/// [`Conduct`]: super::conduct::Conduct
 pub(super) fn check_traffic(node: &Node, most_links: usize) -> Result<(), String> {
-    /// What each connection costs at its beginning and its end.
-    const SLACK: u64 = 8 << 10;
+    /// What each connection costs at its beginning and its end: bytes, and frames.
+    const SLACK: [u64; 2] = [8 << 10, 8];
 
     let (stats, usage) = (node.stats(), node.usage());
     let links = u64::try_from(most_links.max(1)).unwrap_or(u64::MAX);
     let connections = usage.connections_ever.saturating_add(1);
-    // What came compressed by one method may go out by another, a little longer.
-    let bytes_in = stats.bytes_in.saturating_mul(2);
-    let bound = links
-        .saturating_mul(bytes_in.saturating_add(usage.own_len))
-        .saturating_add(connections.saturating_mul(SLACK));
-    if stats.bytes_out <= bound {
-        Ok(())
-    } else {
-        Err(format!("{} bytes out for {} in", stats.bytes_out, stats.bytes_in))
+    let [bytes, frames] = [
+        // What came compressed by one method may go out by another, a little longer.
+        stats.bytes_in.saturating_mul(2).saturating_add(usage.own_len),
+        stats.frames_in.saturating_add(stats.sent),
+    ];
+    for (what, out, taken, slack) in [
+        ("bytes", stats.bytes_out, bytes, SLACK[0]),
+        ("frames", stats.frames_out, frames, SLACK[1]),
+    ] {
+        let bound = links.saturating_mul(taken).saturating_add(connections.saturating_mul(slack));
+        if out > bound {
+            return Err(format!("{out} {what} out, where at most {bound} should be"));
+        }
     }
+    Ok(())
+}
+
+/// Streams are whole: a node has taken every byte that arrived, and nodes that are alike understand
+/// all that they tell each other.
+pub(super) fn check_streams(stats: &Stats, given: u64, is_uniform: bool) -> Result<(), String> {
+    if stats.bytes_in != given {
+        Err(format!("{} bytes taken, where {given} have arrived", stats.bytes_in))
+    } else if is_uniform && stats.undecodable > 0 {
+        Err("a frame of a node like itself could not be decoded".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// What is wrong where a node has lost a connection because of what a node like itself said there.
+pub(super) fn misunderstood(event: &Event) -> Option<String> {
+    match event {
+        Event::PeerLost { reason, .. } | Event::DialFailed { reason, .. } => {
+            let is_about_bytes = matches!(reason, CloseReason::Malformed(_));
+            is_about_bytes.then(|| format!("what a node like itself sent is malformed: {reason}"))
+        }
+        _ => None,
+    }
+}
+
+/// What decides whether one node takes what another sends.
+pub(super) fn limits(config: &Config) -> [usize; 3] {
+    [config.max_frame_len, config.max_packets, config.max_handshake_len]
 }
 
 /// G7: every message that should reach the user is accounted for.

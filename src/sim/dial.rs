@@ -41,6 +41,7 @@ impl<A: App> World<A> {
         caller.next_port = caller.next_port.checked_add(1).unwrap_or(50_000);
         let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
         let accepted = self.call(index, |node, now| node.accept(now, caller_addr).ok()).flatten();
+        self.check_incoming(index);
         if self.walls.contains(&(index, from.machine)) {
             return;
         }

@@ -38,6 +38,8 @@ pub(super) struct Pipe {
     pub(super) options: LinkOptions,
     /// What the node has transmitted and the sending machine's buffer has no room for.
     pub(super) waiting: VecDeque<Bytes>,
+    /// How many bytes that is: the node's own backlog, if both count right.
+    pub(super) waiting_len: usize,
     /// What was taken from the node and not read at the other end.
     pub(super) in_flight: usize,
     /// When the line is free for the next bytes.
@@ -79,6 +81,7 @@ impl Pipe {
         Self {
             options,
             waiting: VecDeque::new(),
+            waiting_len: 0,
             in_flight: 0,
             free_at: now,
             last_arrival: now,
@@ -89,6 +92,12 @@ impl Pipe {
             is_finished: false,
             is_ended: false,
         }
+    }
+
+    /// Queues what the node has transmitted.
+    pub(super) fn push(&mut self, data: Bytes) {
+        self.waiting_len += data.len();
+        self.waiting.push_back(data);
     }
 
     /// Takes up to `len` bytes that wait, if the buffers have room for any.
@@ -103,6 +112,7 @@ impl Pipe {
         if first.is_empty() {
             self.waiting.pop_front();
         }
+        self.waiting_len -= len;
         self.in_flight += len;
         Some(piece)
     }

@@ -31,6 +31,7 @@
 mod agenda;
 mod app;
 mod check;
+mod conduct;
 mod dial;
 mod faults;
 mod link;

@@ -8,7 +8,7 @@ use rand::RngExt;
 use super::agenda::Step;
 use super::app::App;
 use super::link::{End, Link, LinkId, Segment};
-use super::trace::{Line, What, hash_of};
+use super::trace::{Line, What, hash_of, len_u64};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
 use crate::node::{CloseMode, Input};
@@ -81,8 +81,12 @@ impl<A: App> World<A> {
 
     pub(super) fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
+        let receiver = link.ends.get(1 - side).map(|end| end.machine);
         if let Some(pipe) = link.pipes.get_mut(side) {
-            pipe.waiting.push_back(data);
+            pipe.push(data.clone());
+        }
+        if let Some((machine, receiver)) = self.machines.get_mut(index).zip(receiver) {
+            machine.conduct.note_frame(receiver, conn, data);
         }
         let len = self.put_on_line(id, side);
         // No turn: this is in the midst of one, which takes what the node makes of it. A turn for
@@ -100,6 +104,7 @@ impl<A: App> World<A> {
         let Some(&end) = self.links.get(&id).and_then(|link| link.ends.get(side)) else { return };
         if len > 0 && self.is_alive(end) {
             self.turn(end.machine, Input::Sent { conn: end.conn, len });
+            self.check_backlog(end.machine, end.conn);
         }
     }
 
@@ -157,6 +162,9 @@ impl<A: App> World<A> {
                     self.frames += 1;
                     let what = What::In(conn, data.len(), hash_of(&data));
                     self.trace.push(Line { at: self.now, node: index, what });
+                    if let Some(machine) = self.machines.get_mut(index) {
+                        machine.given_len += len_u64(data.len());
+                    }
                     self.turn(index, Input::Received { conn, data: &data });
                     self.pump(id, side);
                 }

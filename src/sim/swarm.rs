@@ -27,6 +27,9 @@ const STORM: Duration = Duration::from_secs(60);
 /// How long the mesh has to come together again: dials are put off by up to five minutes.
 const CALM: Duration = Duration::from_secs(900);
 
+/// How many bytes a user sends at once: more than a node takes in one turn.
+const BURST_LEN: usize = 5 << 19;
+
 /// How long the last broadcasts have to reach everybody.
 const ECHO: Duration = Duration::from_secs(120);
 
@@ -52,6 +55,9 @@ pub struct Swarm {
     pub max_frame_len: usize,
     /// The number of things that users do.
     pub actions: usize,
+    /// How often a user sends many messages at once, which shrink to almost nothing on the way: the
+    /// receivers take them in several turns.
+    pub bursts: usize,
     /// The faults that are on, and how many there are of each.
     pub faults: Faults,
 }
@@ -109,7 +115,8 @@ impl Swarm {
         let link_back = rng.random::<bool>().then(|| draw_link(&mut rng));
         let from_both_ends = rng.random();
         let extension = rng.random_range(0..4) > 0;
-        let max_frame_len = *[1 << 10, 5_000, 100_000].get(rng.random_range(0..3)).unwrap_or(&0);
+        let max_frame_len =
+            *[1 << 10, 5_000, 100_000, 400_000].get(rng.random_range(0..4)).unwrap_or(&0);
         let mut some = |most: usize| if rng.random() { rng.random_range(1..=most) } else { 0 };
         let faults = Faults {
             cuts: some(nodes * 2),
@@ -120,6 +127,7 @@ impl Swarm {
             clock_steps: some(nodes),
         };
         let actions = rng.random_range(20..=120);
+        let bursts = if rng.random() { rng.random_range(1..=2) } else { 0 };
         Self {
             seed,
             nodes,
@@ -131,6 +139,7 @@ impl Swarm {
             compress,
             max_frame_len,
             actions,
+            bursts,
             faults,
         }
     }
@@ -196,6 +205,7 @@ impl Swarm {
         let mut plan = Vec::new();
         for (count, deed) in [
             (self.actions, Deed::Speak),
+            (self.bursts, Deed::Burst),
             (cuts, Deed::Cut),
             (partitions, Deed::Partition),
             (partitions, Deed::Heal),
@@ -218,6 +228,7 @@ impl Swarm {
         let node = rng.random_range(0..self.nodes);
         match deed {
             Deed::Speak => speak(world, rng, node, self.longest()),
+            Deed::Burst => self.burst(world, node),
             Deed::Cut => {
                 world.cut_any();
             }
@@ -239,6 +250,17 @@ impl Swarm {
                     world.set_clock_behind(node, offset);
                 }
             }
+        }
+    }
+
+    /// A user sends two or three megabytes at once, in messages that take a few hundred bytes on
+    /// the way where the nodes compress.
+    fn burst(&self, world: &mut World, node: usize) {
+        let longest = longest_packet(world, node);
+        let len = if self.compress == Compress::Never { longest.min(200) } else { longest };
+        for _ in 0..BURST_LEN.div_ceil(len.max(1)).min(40) {
+            // A crashed node, and one without neighbors, says nothing.
+            drop(world.broadcast(node, &[vec![b'x'; len]]));
         }
     }
 
@@ -319,6 +341,7 @@ fn longest_packet(world: &World, index: usize) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Deed {
     Speak,
+    Burst,
     Cut,
     Partition,
     Heal,

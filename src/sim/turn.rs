@@ -4,9 +4,11 @@
 use super::agenda::Step;
 use super::app::{App, Context};
 use super::check;
+use super::conduct::Frame;
 use super::machine::Machine;
 use super::trace::{Line, What};
 use super::world::{NodeIndex, World};
+use crate::conn_id::ConnId;
 use crate::event::{Delivery, Event};
 use crate::node::{Input, Node, Output};
 use crate::time::Instant;
@@ -23,9 +25,18 @@ impl<A: App> World<A> {
     }
 
     pub(super) fn after_turn(&mut self, index: NodeIndex) {
+        if let Some(machine) = self.machines.get_mut(index) {
+            machine.conduct.begin_turn();
+        }
         self.carry_out(index);
         self.plan_timer(index);
         self.check(index);
+        // One turn may make another, whose outputs come among its own: what both have sent is
+        // judged when the outer one ends.
+        let frames = self.machines.get_mut(index).and_then(|machine| machine.conduct.end_turn());
+        if let Some(frames) = frames {
+            self.judge(index, frames);
+        }
     }
 
     /// Gives an event to the program of a node, after the ledger has seen it.
@@ -37,9 +48,11 @@ impl<A: App> World<A> {
         if let Event::Message(delivery) = &event {
             let packets = delivery.message.payload().skip(1);
             let Delivery { sender, neighbor, .. } = *delivery;
+            machine.conduct.note_taken(self.ledger.machine_of(&neighbor), &delivery.message);
             let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
             fault = entered.err();
         }
+        fault = fault.or_else(|| self.is_uniform.then(|| check::misunderstood(&event)).flatten());
         self.trace.push(Line { at: now, node: index, what: What::Note(note(&event)) });
         let Some(node) = machine.node.as_mut() else { return };
         let mut context = Context::new(node, now, &mut self.ledger);
@@ -96,14 +109,54 @@ impl<A: App> World<A> {
     }
 
     fn check(&mut self, index: NodeIndex) {
+        let is_uniform = self.is_uniform;
         let Some(machine) = self.machines.get_mut(index) else { return };
         let Some(node) = machine.node.as_ref() else { return };
         machine.most_links = machine.most_links.max(machine.links.len());
-        let fault = check::check_sums(&node.stats())
+        let stats = node.stats();
+        let fault = check::check_sums(&stats)
             .and_then(|()| check::check_usage(node))
             .and_then(|()| check::check_traffic(node, machine.most_links))
+            .and_then(|()| check::check_streams(&stats, machine.given_len, is_uniform))
             .err();
         if let Some(fault) = fault {
+            self.fail(index, &fault);
+        }
+    }
+
+    fn judge(&mut self, index: NodeIndex, frames: Vec<Frame>) {
+        for frame in &frames {
+            self.check_backlog(index, frame.conn);
+        }
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let Some(stats) = machine.node.as_ref().map(Node::stats) else { return };
+        if let Err(fault) = machine.conduct.judge(&stats, frames) {
+            self.fail(index, &fault);
+        }
+    }
+
+    /// What waits in a node's machine is what the node thinks that waits.
+    pub(super) fn check_backlog(&mut self, index: NodeIndex, conn: ConnId) {
+        let Some((_, side, link)) = self.link_of(index, conn) else { return };
+        let waiting = link.pipes.get(side).map_or(0, |pipe| pipe.waiting_len);
+        let Some(node) = self.node(index) else { return };
+        let Some(backlog) = node.backlog_len(conn) else { return };
+        if backlog != waiting {
+            self.fail(
+                index,
+                &format!("a backlog of {backlog} on {conn}, where {waiting} bytes wait"),
+            );
+        }
+        let max = node.config().max_backlog_len;
+        if backlog > max {
+            self.fail(index, &format!("a backlog of {backlog} on {conn}, more than {max}"));
+        }
+    }
+
+    /// A node has taken a connection: only now can it have too many of those.
+    pub(super) fn check_incoming(&mut self, index: NodeIndex) {
+        let Some(node) = self.node(index) else { return };
+        if let Err(fault) = check::check_incoming(node) {
             self.fail(index, &fault);
         }
     }

@@ -9,7 +9,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::agenda::Agenda;
 use super::app::{App, Recorder};
-use super::check::Ledger;
+use super::check::{self, Ledger};
+use super::conduct::Conduct;
 use super::link::{Link, LinkId};
 use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
@@ -46,6 +47,8 @@ pub struct World<A = Recorder> {
     pub(super) ledger: Ledger,
     pub(super) trace: Trace,
     pub(super) frames: u64,
+    /// Whether all nodes have the same limits, so that each takes whatever another sends.
+    pub(super) is_uniform: bool,
 }
 
 impl World {
@@ -85,6 +88,7 @@ impl<A: App> World<A> {
             ledger: Ledger::default(),
             trace: Trace::new(),
             frames: 0,
+            is_uniform: true,
         }
     }
 
@@ -92,6 +96,10 @@ impl<A: App> World<A> {
     pub fn add(&mut self, config: Config, app: A) -> NodeIndex {
         let index = self.machines.len();
         let config = Config { out_addr: Some(addr_of(index).into()), ..config };
+        self.is_uniform &= self
+            .machines
+            .first()
+            .is_none_or(|first| check::limits(&first.config) == check::limits(&config));
         self.machines.push(Machine::new(config, app));
         self.boot(index);
         index
@@ -286,6 +294,8 @@ impl<A: App> World<A> {
         machine.links.clear();
         machine.paused.clear();
         machine.timer_at = None;
+        machine.conduct = Conduct::default();
+        machine.given_len = 0;
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
                 self.ledger.note_started(node.id(), (index, machine.life));
