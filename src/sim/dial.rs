@@ -19,7 +19,7 @@ impl<A: App> World<A> {
         let latency = self.link_options.latency.draw(&mut self.rng);
         match to {
             // What does not get through is not answered: the node has its own patience.
-            Some(to) if self.walls.contains(&(index, to)) => {}
+            Some(to) if self.walls.stand(index, to) => {}
             Some(_) => self.agenda.push(self.now + latency, Step::Dial { from, addr }),
             None => {
                 let error = Some(REFUSED.into());
@@ -32,7 +32,7 @@ impl<A: App> World<A> {
         let Some(index) = index_of(addr) else { return };
         // Nobody waits for what an earlier life has dialled, and it must not take the name of a
         // connection of this one. And a wall may have come up meanwhile.
-        if !self.is_alive(from) || self.walls.contains(&(from.machine, index)) {
+        if !self.is_alive(from) || self.walls.stand(from.machine, index) {
             return;
         }
         let latency = self.link_options.latency.draw(&mut self.rng);
@@ -42,7 +42,7 @@ impl<A: App> World<A> {
         let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
         let accepted = self.call(index, |node, now| node.accept(now, caller_addr).ok()).flatten();
         self.check_incoming(index);
-        if self.walls.contains(&(index, from.machine)) {
+        if self.walls.stand(index, from.machine) {
             return;
         }
         let Some(conn) = accepted else {

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::agenda::Step;
 use super::app::App;
-use super::link::{LinkId, Segment};
+use super::link::LinkId;
 use super::machine::ClockOffset;
 use super::world::{NodeIndex, World};
 use crate::node::Input;
@@ -43,57 +43,8 @@ impl<A: App> World<A> {
         }
     }
 
-    /// Lets nothing through from one node to another: bytes and dials wait on the way, or for
-    /// ever.
-    pub fn block(&mut self, from: NodeIndex, to: NodeIndex) {
-        self.walls.insert((from, to));
-        self.set_blocked(from, to, true);
-    }
-
-    /// Lets bytes through again.
-    pub fn unblock(&mut self, from: NodeIndex, to: NodeIndex) {
-        self.walls.remove(&(from, to));
-        self.set_blocked(from, to, false);
-    }
-
-    /// Lets nothing through between the first nodes and all others, either way.
-    pub fn partition(&mut self, inside: &[NodeIndex]) {
-        let inside: BTreeSet<NodeIndex> = inside.iter().copied().collect();
-        for &a in &inside {
-            for b in 0..self.machines.len() {
-                if !inside.contains(&b) {
-                    self.block(a, b);
-                    self.block(b, a);
-                }
-            }
-        }
-    }
-
-    /// Lets everything through everywhere.
-    pub fn heal(&mut self) {
-        for (from, to) in self.walls.clone() {
-            self.unblock(from, to);
-        }
-    }
-
-    fn set_blocked(&mut self, from: NodeIndex, to: NodeIndex, blocked: bool) {
-        for id in self.links_between(from, to) {
-            let Some(link) = self.links.get_mut(&id) else { continue };
-            let side = usize::from(link.ends[0].machine != from);
-            let Some(pipe) = link.pipes.get_mut(side) else { continue };
-            pipe.is_blocked = blocked;
-            if !blocked {
-                // Before anything that is still on its way: the order on a stream is kept.
-                let held: Vec<Segment> = pipe.held.drain(..).collect();
-                for segment in held {
-                    self.agenda.push(self.now, Step::Arrive { link: id, side, segment });
-                }
-            }
-        }
-    }
-
     /// The links that either end still holds, in the order in which they were made.
-    fn links_between(&self, a: NodeIndex, b: NodeIndex) -> BTreeSet<LinkId> {
+    pub(super) fn links_between(&self, a: NodeIndex, b: NodeIndex) -> BTreeSet<LinkId> {
         let joins = |ends: [NodeIndex; 2]| ends == [a, b] || ends == [b, a];
         [a, b]
             .iter()

@@ -42,6 +42,7 @@ mod swarm;
 mod topology;
 mod trace;
 mod turn;
+mod walls;
 mod world;
 
 pub use app::{App, Context, Recorder};

@@ -210,7 +210,7 @@ impl Swarm {
             (partitions, Deed::Partition),
             (partitions, Deed::Heal),
             (black_holes, Deed::BlackHole),
-            (black_holes / 2, Deed::Heal),
+            (black_holes / 2, Deed::Unblock),
             (pauses, Deed::Pause),
             (crashes, Deed::Crash),
             (crashes, Deed::Restart),
@@ -237,6 +237,7 @@ impl Swarm {
                 world.partition(&inside);
             }
             Deed::Heal => world.heal(),
+            Deed::Unblock => unblock_all(world),
             Deed::BlackHole => world.block(node, rng.random_range(0..self.nodes)),
             Deed::Pause => world.pause(node, Duration::from_millis(rng.random_range(1..=40_000))),
             Deed::Crash => world.crash(node),
@@ -273,6 +274,7 @@ impl Swarm {
     /// The faults stop.
     fn calm_down(&self, world: &mut World) {
         world.heal();
+        unblock_all(world);
         for node in 0..self.nodes {
             world.restart(node);
             world.set_clock_drift(node, 0);
@@ -346,10 +348,17 @@ enum Deed {
     Partition,
     Heal,
     BlackHole,
+    Unblock,
     Pause,
     Crash,
     Restart,
     ClockStep,
+}
+
+fn unblock_all(world: &mut World) {
+    for (from, to) in world.walls.blocks().collect::<Vec<_>>() {
+        world.unblock(from, to);
+    }
 }
 
 /// A user says something, to everybody or to somebody.

@@ -16,6 +16,7 @@ use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
 use super::topology::Topology;
 use super::trace::Trace;
+use super::walls::Walls;
 use crate::error::SendError;
 use crate::event::SendReport;
 use crate::node::{Config, Node, Whispered};
@@ -43,7 +44,7 @@ pub struct World<A = Recorder> {
     /// Who is to dial whom.
     wanted: BTreeSet<(NodeIndex, NodeIndex)>,
     /// From whom to whom nothing gets through.
-    pub(super) walls: BTreeSet<(NodeIndex, NodeIndex)>,
+    pub(super) walls: Walls,
     pub(super) ledger: Ledger,
     pub(super) trace: Trace,
     pub(super) frames: u64,
@@ -84,7 +85,7 @@ impl<A: App> World<A> {
             link_options: LinkOptions::default(),
             return_options: None,
             wanted: BTreeSet::new(),
-            walls: BTreeSet::new(),
+            walls: Walls::default(),
             ledger: Ledger::default(),
             trace: Trace::new(),
             frames: 0,

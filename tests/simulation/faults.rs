@@ -101,3 +101,25 @@ fn a_dial_of_an_earlier_life_takes_nothing_from_this_one() {
     world.run_for(SECOND);
     assert_eq!(world.app(0).texts(), ["to the new life"]);
 }
+
+#[test]
+fn a_partition_that_ends_leaves_the_blocks_of_others() {
+    let mut world = World::new(9);
+    world.add_nodes(3);
+    world.link(&Topology::Line);
+    settle(&mut world);
+    world.block(0, 1);
+    world.partition(&[2]);
+    world.heal();
+    world.broadcast(0, &["held up"]).unwrap();
+    world.broadcast(2, &["through"]).unwrap();
+    world.run_for(5 * SECOND);
+    assert_eq!([0, 1, 2].map(|node| world.app(node).texts().len()), [1, 1, 0]);
+    world.partition(&[0]);
+    world.unblock(0, 1);
+    world.run_for(5 * SECOND);
+    assert_eq!(world.app(1).texts(), ["through"], "the partition stands on");
+    world.heal();
+    world.run_for(5 * SECOND);
+    assert_eq!(world.app(2).texts(), ["held up"]);
+}

@@ -25,9 +25,6 @@ type Field = fn(&mut Faults) -> &mut usize;
 
 pub(super) const MAX_COUNT: usize = 10_000;
 
-/// How many pairs of nodes a partition may come between: the simulator keeps a wall for each.
-const MAX_WALLS: usize = 500_000;
-
 /// The longest pause. A peer that stands still for longer is given up.
 const MAX_PAUSE: Duration = Duration::from_secs(40);
 
@@ -175,7 +172,7 @@ impl Planner<'_> {
 
     /// Up to half of the nodes.
     fn group(&mut self) -> Vec<usize> {
-        let most = (self.nodes / 2).min(MAX_WALLS / self.nodes.max(1)).max(1);
+        let most = (self.nodes / 2).max(1);
         let len = self.rng.random_range(1..=most).min(self.nodes);
         index::sample(&mut self.rng, self.nodes, len).into_vec()
     }

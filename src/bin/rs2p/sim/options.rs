@@ -41,7 +41,7 @@ Options:
   -h, --help        Print this
 
 Faults: a cut breaks one connection. A partition comes between a group of up to half of the nodes
-(fewer in a mesh of more than 1000) and the others, a black-hole swallows one direction of a link,
+and the others, and the end of one is the end of all; a black-hole swallows one direction of a link,
 a pause stops a node, a crash ends it without warning; all of these end after up to a third of the
 time, a pause after 40 s at most. A clock step is one of up to 25 s.
 What is sent while faults are on may miss nodes that are away, and is counted without judgement.
