@@ -36,6 +36,8 @@ impl<A: App> World<A> {
 
     fn cut_link(&mut self, id: LinkId) {
         let Some(link) = self.links.remove(&id) else { return };
+        let [one, other] = link.ends.map(|end| end.machine);
+        self.note_world(format_args!("cut n{one} n{other}"));
         for end in link.ends {
             let latency = self.link_options.latency.draw(&mut self.rng);
             let error = Some(RESET.into());
@@ -61,27 +63,38 @@ impl<A: App> World<A> {
         let Some(machine) = self.machines.get_mut(index) else { return };
         machine.node = None;
         machine.stopped_until = None;
-        machine.missed.clear();
-        let links: Vec<LinkId> = machine.links.values().copied().collect();
+        let mut links: Vec<LinkId> = machine.links.values().copied().collect();
+        // Connections that the machine has taken and its node has never seen.
+        links.extend(machine.missed.drain(..).filter_map(|step| match step {
+            Step::Accept { link, .. } => link,
+            _ => None,
+        }));
+        self.note(index, format_args!("crash"));
         for id in links {
             self.cut_link(id);
         }
     }
 
     /// Starts a crashed node again, at the same address, under a new id, and without any memory
-    /// but its program's.
+    /// but its program's. It dials those at once that it was to dial before.
     pub fn restart(&mut self, index: NodeIndex) {
         if self.node(index).is_none() {
             self.boot(index);
         }
     }
 
-    /// Lets a machine stand still for a while: nothing reaches it and nothing leaves it.
+    /// Lets a machine stand still for a while, unless its node is crashed. The node does nothing
+    /// at all, and calls of it answer as those of a crashed one. What its operating system does
+    /// goes on: it makes connections, sends what it has taken, and keeps what arrives. Afterwards
+    /// the node learns what has happened, in that order; whether it reads before or after it does,
+    /// is drawn.
     pub fn pause(&mut self, index: NodeIndex, time: Duration) {
         let until = self.now + time;
-        if let Some(machine) = self.machines.get_mut(index) {
-            machine.stopped_until = Some(until);
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        if machine.node.is_some() {
+            machine.stopped_until = machine.stopped_until.max(Some(until));
             self.agenda.push(until, Step::Resume { machine: index });
+            self.note(index, format_args!("pause for {time:?}"));
         }
     }
 
@@ -100,7 +113,10 @@ impl<A: App> World<A> {
     pub fn set_clock_drift(&mut self, index: NodeIndex, ppm: i32) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         machine.clock_rate = 1.0 + f64::from(ppm) / 1e6;
-        self.tick(index);
+        let due = self.now;
+        machine.tick_at = Some(due);
+        self.note(index, format_args!("clock off by {ppm} ppm"));
+        self.carry_out_step(Step::Tick { machine: index, due });
     }
 
     /// Tells a node what its calendar shows, and again in ten seconds while that runs wrong.
@@ -126,8 +142,13 @@ impl<A: App> World<A> {
         if let Some(machine) = self.machines.get_mut(index) {
             machine.clock_offset = offset;
         }
-        let wall = self.wall(index);
-        self.turn(index, Input::ClockSet { wall });
+        match offset {
+            ClockOffset::Ahead(offset) => self.note(index, format_args!("clock {offset:?} ahead")),
+            ClockOffset::Behind(offset) => {
+                self.note(index, format_args!("clock {offset:?} behind"));
+            }
+        }
+        self.carry_out_step(Step::ClockSet { machine: index });
     }
 }
 

@@ -22,11 +22,20 @@ impl<A: App> World<A> {
                 Step::Timer { machine, due } => self.on_timer(machine, due),
                 Step::Wake { machine, life } => self.wake_app(machine, life),
                 Step::Dial { from, addr } => self.on_dial(from, addr),
+                Step::Accept { machine, addr, link } => self.on_accept(machine, addr, link),
+                Step::Seed { machine, addr } => {
+                    self.call(machine, |node, now| node.add_seed(now, addr));
+                }
+                Step::ClockSet { machine } => {
+                    let wall = self.wall(machine);
+                    self.turn(machine, Input::ClockSet { wall });
+                }
                 Step::Connected { link } => self.on_connected(link),
                 Step::Arrive { link, side, segment } => self.on_arrival(link, side, segment),
                 Step::Continue { machine, life, conn } => self.on_continue(machine, life, conn),
                 Step::Broken { end, error } => {
                     if self.is_alive(end) && self.forget_end(end) {
+                        self.note_closed(end, error);
                         self.turn(end.machine, Input::Closed { conn: end.conn, error });
                     }
                 }
@@ -36,13 +45,17 @@ impl<A: App> World<A> {
         }
     }
 
-    /// What happens to a machine that stands still waits until it goes on. The network itself does
-    /// not stand still.
+    /// What happens to a node whose machine stands still waits until that goes on. The network
+    /// itself does not stand still, nor do the ends of it that are in the machine: connections are
+    /// made, and bytes arrive and wait.
     fn put_off(&mut self, step: Step) -> Option<Step> {
         let machine = match &step {
             Step::Timer { machine, .. }
             | Step::Wake { machine, .. }
             | Step::Tick { machine, .. }
+            | Step::Accept { machine, .. }
+            | Step::Seed { machine, .. }
+            | Step::ClockSet { machine }
             | Step::Continue { machine, .. } => *machine,
             Step::Broken { end, .. } => end.machine,
             Step::Connected { link } => self.links.get(link)?.ends[0].machine,
@@ -100,8 +113,12 @@ impl<A: App> World<A> {
 
     /// Puts on the line what waits and has room, and the end behind it.
     pub(super) fn pump(&mut self, id: LinkId, side: usize) {
-        let len = self.put_on_line(id, side);
         let Some(&end) = self.links.get(&id).and_then(|link| link.ends.get(side)) else { return };
+        if self.machines.get(end.machine).is_some_and(|found| found.stopped_until.is_some()) {
+            // What waits is the driver's, which does not write.
+            return;
+        }
+        let len = self.put_on_line(id, side);
         if len > 0 && self.is_alive(end) {
             self.turn(end.machine, Input::Sent { conn: end.conn, len });
             self.check_backlog(end.machine, end.conn);
@@ -161,7 +178,7 @@ impl<A: App> World<A> {
                 Segment::Data(data) => {
                     self.frames += 1;
                     let what = What::In(conn, data.len(), hash_of(&data));
-                    self.trace.push(Line { at: self.now, node: index, what });
+                    self.trace.push(Line { at: self.now, node: Some(index), what });
                     if let Some(machine) = self.machines.get_mut(index) {
                         machine.given_len += len_u64(data.len());
                     }
@@ -227,6 +244,7 @@ impl<A: App> World<A> {
         if is_over {
             let end = self.end(index, conn);
             self.forget_end(end);
+            self.note_closed(end, None);
             self.turn(index, Input::Closed { conn, error: None });
         }
         is_over
@@ -256,6 +274,8 @@ impl<A: App> World<A> {
         true
     }
 
+    /// A machine goes on. Its driver may read and write first, or look first at what else has
+    /// happened, which comes in the order in which it did.
     fn resume(&mut self, index: NodeIndex) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         if machine.stopped_until.is_none_or(|until| until > self.now) {
@@ -263,12 +283,27 @@ impl<A: App> World<A> {
         }
         machine.stopped_until = None;
         let missed: VecDeque<Step> = std::mem::take(&mut machine.missed);
-        let conns: Vec<ConnId> = machine.links.keys().copied().collect();
+        self.note(index, format_args!("resume"));
+        let is_io_first = self.rng.random();
+        if is_io_first {
+            self.catch_up(index);
+        }
         for step in missed {
             self.carry_out_step(step);
         }
-        for conn in conns {
+        if !is_io_first {
+            self.catch_up(index);
+        }
+    }
+
+    /// Reads what has arrived at a machine, and writes what waits there.
+    fn catch_up(&mut self, index: NodeIndex) {
+        let Some(machine) = self.machines.get(index) else { return };
+        for conn in machine.links.keys().copied().collect::<Vec<_>>() {
             self.read_unread(index, conn);
+            if let Some((id, side, _)) = self.link_of(index, conn) {
+                self.pump(id, side);
+            }
         }
     }
 }

@@ -280,8 +280,6 @@ impl Swarm {
             world.set_clock_drift(node, 0);
             world.set_clock_ahead(node, Duration::ZERO);
         }
-        // A node that was started again has forgotten whom it was told to dial.
-        world.link_again();
         world.run_for(CALM);
     }
 

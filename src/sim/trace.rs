@@ -16,7 +16,8 @@ const KEPT: usize = 50;
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) at: Instant,
-    pub(super) node: usize,
+    /// Where; `None` for what happens to the world.
+    pub(super) node: Option<usize>,
     pub(super) what: What,
 }
 
@@ -34,10 +35,14 @@ pub(super) enum What {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, node, what } = self;
+        match node {
+            Some(node) => write!(f, "{at} n{node} ")?,
+            None => write!(f, "{at} world ")?,
+        }
         match what {
-            What::In(conn, len, _) => write!(f, "{at} n{node} {conn} in {len}b"),
-            What::Out(conn, len) => write!(f, "{at} n{node} {conn} out {len}b"),
-            What::Note(note) => write!(f, "{at} n{node} {note}"),
+            What::In(conn, len, _) => write!(f, "{conn} in {len}b"),
+            What::Out(conn, len) => write!(f, "{conn} out {len}b"),
+            What::Note(note) => f.write_str(note),
         }
     }
 }
@@ -75,7 +80,7 @@ impl Trace {
     fn hash_line(&mut self, line: &Line) {
         let mut write = |number: u64| self.hasher.write(&number.to_le_bytes());
         write(line.at.as_nanos());
-        write(len_u64(line.node));
+        write(line.node.map_or(u64::MAX, len_u64));
         match &line.what {
             What::In(conn, len, hash) => {
                 [conn.number(), len_u64(*len), *hash].into_iter().for_each(write);
@@ -133,7 +138,7 @@ mod tests {
         let mut trace = Trace::new();
         let conn = ConnId::from_number(2);
         for what in [What::In(conn, 300, hash_of(b"in")), What::Out(conn, 7), note("met")] {
-            trace.push(Line { at: Instant::from_millis(5), node: 1, what });
+            trace.push(Line { at: Instant::from_millis(5), node: Some(1), what });
         }
         assert_eq!(trace.hash(), 0x71fa_536c_745a_57a7);
         assert_eq!(hash_of_packets([&b"al"[..], b"l"].into_iter()), 0xdba8_a2af_072f_58a4);

@@ -1,16 +1,20 @@
 //! The turns of a node: what happened goes in, what it wants done is done, and what it owes is
 //! checked.
 
+use std::fmt;
+
 use super::agenda::Step;
 use super::app::{App, Context};
 use super::check;
 use super::conduct::Frame;
+use super::link::End;
 use super::machine::Machine;
 use super::trace::{Line, What};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
+use crate::error::NetworkError;
 use crate::event::{Delivery, Event};
-use crate::node::{Input, Node, Output};
+use crate::node::{CloseMode, Input, Node, Output};
 use crate::time::Instant;
 
 impl<A: App> World<A> {
@@ -53,7 +57,7 @@ impl<A: App> World<A> {
             fault = entered.err();
         }
         fault = fault.or_else(|| self.is_uniform.then(|| check::misunderstood(&event)).flatten());
-        self.trace.push(Line { at: now, node: index, what: What::Note(note(&event)) });
+        self.trace.push(Line { at: now, node: Some(index), what: What::Note(text_of(&event)) });
         let Some(node) = machine.node.as_mut() else { return };
         let mut context = Context::new(node, now, &mut self.ledger);
         machine.app.on_event(&mut context, event);
@@ -105,6 +109,27 @@ impl<A: App> World<A> {
             }
         } else {
             self.plan_timer(index);
+        }
+    }
+
+    /// Enters what happens at a node in the trace.
+    pub(super) fn note(&mut self, index: NodeIndex, what: fmt::Arguments<'_>) {
+        let what = What::Note(what.to_string());
+        self.trace.push(Line { at: self.now, node: Some(index), what });
+    }
+
+    /// Enters what happens to the world in the trace.
+    pub(super) fn note_world(&mut self, what: fmt::Arguments<'_>) {
+        let what = What::Note(what.to_string());
+        self.trace.push(Line { at: self.now, node: None, what });
+    }
+
+    /// Enters the end of a connection in the trace.
+    pub(super) fn note_closed(&mut self, end: End, error: Option<NetworkError>) {
+        let End { machine, conn, .. } = end;
+        match error {
+            Some(error) => self.note(machine, format_args!("{conn} closed: {error}")),
+            None => self.note(machine, format_args!("{conn} closed")),
         }
     }
 
@@ -178,7 +203,7 @@ impl<A: App> World<A> {
             Output::Dial { conn, addr } => self.start_dial(index, conn, addr),
             Output::Transmit { conn, data } => {
                 let what = What::Out(conn, data.len());
-                self.trace.push(Line { at: self.now, node: index, what });
+                self.trace.push(Line { at: self.now, node: Some(index), what });
                 self.write(index, conn, data);
             }
             Output::PauseRead { conn } => {
@@ -193,14 +218,18 @@ impl<A: App> World<A> {
                 }
                 self.read_unread(index, conn);
             }
-            Output::Close { conn, mode } => self.close(index, conn, mode),
+            Output::Close { conn, mode } => {
+                let how = if mode == CloseMode::Flush { "close" } else { "abort" };
+                self.note(index, format_args!("{conn} {how}"));
+                self.close(index, conn, mode);
+            }
             Output::Event(event) => self.pass_on(index, event),
         }
     }
 }
 
 /// An event in a line, without its payload.
-fn note(event: &Event) -> String {
+fn text_of(event: &Event) -> String {
     match event {
         Event::Message(delivery) => {
             let len = delivery.message.packets().body().len();

@@ -33,18 +33,21 @@ impl<A: App> World<A> {
     /// Lets nothing through from one node to another: bytes and dials wait on the way, or for
     /// ever.
     pub fn block(&mut self, from: NodeIndex, to: NodeIndex) {
+        self.note_world(format_args!("block n{from} to n{to}"));
         self.walls.blocks.insert((from, to));
         self.apply_walls(self.links_between(from, to));
     }
 
     /// Ends what [`World::block`] began. A partition between the two stands on.
     pub fn unblock(&mut self, from: NodeIndex, to: NodeIndex) {
+        self.note_world(format_args!("unblock n{from} to n{to}"));
         self.walls.blocks.remove(&(from, to));
         self.apply_walls(self.links_between(from, to));
     }
 
     /// Lets nothing through between some nodes and all others, either way.
     pub fn partition(&mut self, inside: &[NodeIndex]) {
+        self.note_world(format_args!("partition of {inside:?}"));
         let mut members = vec![false; self.machines.len()];
         for &node in inside {
             if let Some(member) = members.get_mut(node) {
@@ -57,6 +60,7 @@ impl<A: App> World<A> {
 
     /// Ends every partition. What [`World::block`] began goes on.
     pub fn heal(&mut self) {
+        self.note_world(format_args!("heal"));
         self.walls.partitions.clear();
         self.apply_walls(self.links.keys().copied().collect());
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::agenda::Agenda;
+use super::agenda::{Agenda, Step};
 use super::app::{App, Recorder};
 use super::check::{self, Ledger};
 use super::conduct::Conduct;
@@ -128,7 +128,7 @@ impl<A: App> World<A> {
     /// Makes `from` dial `to`, now and whenever the connection is lost.
     pub fn connect(&mut self, from: NodeIndex, to: NodeIndex) {
         self.wanted.insert((from, to));
-        self.call(from, |node, now| node.add_seed(now, addr_of(to)));
+        self.carry_out_step(Step::Seed { machine: from, addr: addr_of(to) });
     }
 
     /// Makes both ends of every link dial the other.
@@ -138,18 +138,11 @@ impl<A: App> World<A> {
         }
     }
 
-    /// Makes nodes that were started again dial those that they were to dial before.
-    pub fn link_again(&mut self) {
-        for (from, to) in self.wanted.clone() {
-            self.connect(from, to);
-        }
-    }
-
     /// Sends packets from a node to another.
     ///
     /// # Errors
     ///
-    /// The node's; [`SendError::Closed`] where it is crashed.
+    /// The node's; [`SendError::Closed`] where it is crashed or paused.
     pub fn whisper<P: AsRef<[u8]>>(
         &mut self,
         from: NodeIndex,
@@ -167,7 +160,7 @@ impl<A: App> World<A> {
     ///
     /// # Errors
     ///
-    /// The node's; [`SendError::Closed`] where it is crashed.
+    /// The node's; [`SendError::Closed`] where it is crashed or paused.
     pub fn broadcast<P: AsRef<[u8]>>(
         &mut self,
         from: NodeIndex,
@@ -184,14 +177,18 @@ impl<A: App> World<A> {
         report
     }
 
-    /// Calls a node as its user would. `None` where it is crashed.
+    /// Calls a node as its user would. `None` where it is crashed, and while its machine is paused.
     pub fn call<T>(
         &mut self,
         index: NodeIndex,
         call: impl FnOnce(&mut Node, Instant) -> T,
     ) -> Option<T> {
         let now = self.now;
-        let node = self.machines.get_mut(index)?.node.as_mut()?;
+        let machine = self.machines.get_mut(index)?;
+        if machine.stopped_until.is_some() {
+            return None;
+        }
+        let node = machine.node.as_mut()?;
         let result = call(node, now);
         self.after_turn(index);
         Some(result)
@@ -299,10 +296,23 @@ impl<A: App> World<A> {
         machine.given_len = 0;
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
+                let id = node.id();
                 self.ledger.note_started(node.id(), (index, machine.life));
                 machine.node = Some(node);
+                self.note(index, format_args!("start {}", id.short()));
+                self.dial_wanted(index);
             }
             Err(error) => self.fail(index, &format!("the configuration makes no node: {error}")),
+        }
+    }
+
+    /// Makes a node that was started dial those that it is to dial: they are in its program's
+    /// configuration.
+    fn dial_wanted(&mut self, index: NodeIndex) {
+        let wanted: Vec<_> =
+            self.wanted.range((index, 0)..=(index, NodeIndex::MAX)).map(|(_, to)| *to).collect();
+        for to in wanted {
+            self.carry_out_step(Step::Seed { machine: index, addr: addr_of(to) });
         }
     }
 

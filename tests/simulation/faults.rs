@@ -1,5 +1,8 @@
 //! What goes wrong, and what must hold all the same.
 
+use std::net::SocketAddr;
+
+use rs2p::SendError;
 use rs2p::sim::{Latency, LinkOptions, Topology, World};
 
 use crate::{SECOND, settle};
@@ -56,6 +59,11 @@ fn links_of(latency: std::time::Duration) -> LinkOptions {
     LinkOptions { latency: Latency::Fixed(latency), ..LinkOptions::default() }
 }
 
+fn addr_of(world: &World, node: usize) -> SocketAddr {
+    let config = world.node(node).unwrap().config();
+    config.out_addr.as_ref().unwrap().socket_addr().unwrap()
+}
+
 #[test]
 fn a_wall_that_comes_up_while_a_dial_is_on_its_way_holds() {
     let mut world = World::new(6);
@@ -90,7 +98,8 @@ fn a_dial_of_an_earlier_life_takes_nothing_from_this_one() {
     let mut world = World::new(8);
     world.add_nodes(3);
     world.set_link_options(links_of(SECOND / 2));
-    world.connect(0, 1);
+    let addr = addr_of(&world, 1);
+    world.call(0, |node, now| node.dial(now, addr).unwrap());
     world.crash(0);
     world.restart(0);
     // The first connection of the new life, as that dial was of the old one.
@@ -122,4 +131,60 @@ fn a_partition_that_ends_leaves_the_blocks_of_others() {
     world.heal();
     world.run_for(5 * SECOND);
     assert_eq!(world.app(2).texts(), ["held up"]);
+}
+
+#[test]
+fn a_paused_node_does_nothing_and_catches_up_when_it_goes_on() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        world.add_nodes(3);
+        world.connect(0, 1);
+        settle(&mut world);
+        world.pause(1, 4 * SECOND);
+        let other = world.id(0).unwrap();
+        let before = world.node(1).unwrap().stats();
+        assert_eq!(world.broadcast(1, &["mute"]).unwrap_err(), SendError::Closed);
+        assert_eq!(world.whisper(1, &other, &["mute"]).unwrap_err(), SendError::Closed);
+        assert!(world.call(1, |node, _| node.id()).is_none());
+        world.broadcast(0, &["heard later"]).unwrap();
+        world.set_clock_ahead(1, 7 * SECOND);
+        world.set_clock_drift(1, 1_000);
+        world.connect(1, 2);
+        world.connect(2, 1);
+        world.run_for(3 * SECOND);
+        let node = world.node(1).unwrap();
+        assert_eq!((node.stats(), node.usage().connections), (before, 1));
+        // The machine has taken the dial, so that the other end has introduced itself.
+        assert_eq!(world.node(2).unwrap().stats().frames_out, 1);
+        world.run_for(10 * SECOND);
+        assert_eq!(world.app(1).texts(), ["heard later"]);
+        assert_eq!(world.node(1).unwrap().routing_table().count(), 2);
+        let walls = [0, 1].map(|node| world.node(node).unwrap().wall(world.now()));
+        assert!(walls[1].since(walls[0]) >= 7 * SECOND);
+    }
+}
+
+#[test]
+fn a_dial_to_a_paused_machine_that_crashes_is_broken() {
+    let mut world = World::new(10);
+    world.add_nodes(2);
+    world.pause(0, 60 * SECOND);
+    world.connect(1, 0);
+    world.run_for(SECOND);
+    world.crash(0);
+    world.run_for(SECOND / 5);
+    assert_eq!(world.node(1).unwrap().usage().connections, 0);
+}
+
+#[test]
+fn a_node_that_is_started_again_dials_at_once() {
+    let mut world = World::new(11);
+    world.add_nodes(2);
+    world.connect(0, 1);
+    settle(&mut world);
+    world.crash(0);
+    world.run_for(60 * SECOND);
+    world.restart(0);
+    world.run_for(SECOND);
+    assert_eq!(world.node(0).unwrap().routing_table().count(), 1);
 }

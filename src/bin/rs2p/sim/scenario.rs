@@ -206,8 +206,6 @@ impl<'a> Scenario<'a> {
             self.world.restart(node);
             self.world.set_clock_ahead(node, Duration::ZERO);
         }
-        // A node that was started again has forgotten whom it was told to dial.
-        self.world.link_again();
         let total = self.links.pairs().len();
         self.run_while(CALM_TIMEOUT, |it| {
             let up = it.links_up();
