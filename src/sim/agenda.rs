@@ -35,6 +35,10 @@ pub(super) enum Step {
     Broken { end: End, error: Option<NetworkError> },
     /// A machine looks at its calendar clock, which runs fast or slow.
     Tick { machine: NodeIndex, due: Instant },
+    /// A link that was clogged may pass on again.
+    Unclog { link: LinkId },
+    /// A receiver may read on.
+    Unstall { link: LinkId, side: usize },
     /// A machine that stood still goes on.
     Resume { machine: NodeIndex },
 }

@@ -42,8 +42,10 @@ impl<A: App> World<A> {
             return;
         }
         let latency = self.link_options.latency.draw(&mut self.rng);
-        let is_taken = self.machines.get(index).is_some_and(|machine| machine.node.is_some());
-        if !is_taken {
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let is_refused = machine.refusals > 0;
+        machine.refusals = machine.refusals.saturating_sub(1);
+        if is_refused || machine.node.is_none() {
             self.note(index, format_args!("refuses n{}", from.machine));
             let error = Some(REFUSED.into());
             self.agenda.push(self.now + latency, Step::Broken { end: from, error });
@@ -65,7 +67,7 @@ impl<A: App> World<A> {
         let to = self.end(to, UNNAMED);
         let back = self.return_options.as_ref().unwrap_or(&self.link_options);
         let pipes = [&self.link_options, back].map(|options| Pipe::new(options.clone(), self.now));
-        self.links.insert(id, Link { ends: [from, to], pipes });
+        self.links.insert(id, Link::new(from, to, pipes));
         if let Some(machine) = self.machines.get_mut(from.machine) {
             machine.links.insert(from.conn, id);
         }

@@ -1,9 +1,6 @@
-//! What can go wrong in a world.
+//! What can go wrong with the machines of a world.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-use rand::RngExt;
 
 use super::agenda::Step;
 use super::app::App;
@@ -13,51 +10,7 @@ use super::world::{NodeIndex, World};
 use crate::node::Input;
 use crate::time::Instant;
 
-const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
-
 impl<A: App> World<A> {
-    /// Breaks every connection between two nodes. Bytes on their way are lost.
-    pub fn cut(&mut self, a: NodeIndex, b: NodeIndex) {
-        for id in self.links_between(a, b) {
-            self.cut_link(id);
-        }
-    }
-
-    /// Breaks one connection, drawn at random. Returns whether there was one.
-    pub fn cut_any(&mut self) -> bool {
-        let count = self.links.len();
-        let chosen = if count == 0 { 0 } else { self.rng.random_range(0..count) };
-        let id = self.links.keys().nth(chosen).copied();
-        if let Some(id) = id {
-            self.cut_link(id);
-        }
-        id.is_some()
-    }
-
-    fn cut_link(&mut self, id: LinkId) {
-        let Some(link) = self.links.remove(&id) else { return };
-        let [one, other] = link.ends.map(|end| end.machine);
-        self.note_world(format_args!("cut n{one} n{other}"));
-        for end in link.ends {
-            let latency = self.link_options.latency.draw(&mut self.rng);
-            let error = Some(RESET.into());
-            self.agenda.push(self.now + latency, Step::Broken { end, error });
-        }
-    }
-
-    /// The links that either end still holds, in the order in which they were made.
-    pub(super) fn links_between(&self, a: NodeIndex, b: NodeIndex) -> BTreeSet<LinkId> {
-        let joins = |ends: [NodeIndex; 2]| ends == [a, b] || ends == [b, a];
-        [a, b]
-            .iter()
-            .filter_map(|&index| self.machines.get(index))
-            .flat_map(|machine| machine.links.values().copied())
-            .filter(|id| {
-                self.links.get(id).is_some_and(|link| joins(link.ends.map(|end| end.machine)))
-            })
-            .collect()
-    }
-
     /// Ends a node without warning. Its connections break.
     pub fn crash(&mut self, index: NodeIndex) {
         let Some(machine) = self.machines.get_mut(index) else { return };

@@ -35,6 +35,8 @@ pub(super) struct Machine<A> {
     pub(super) clock_rate: f64,
     /// When it next looks at its calendar, while that runs wrong.
     pub(super) tick_at: Option<Instant>,
+    /// How many of the next dials to it are refused.
+    pub(super) refusals: usize,
     /// What its node does within a turn.
     pub(super) conduct: Conduct,
     /// How many bytes its node has been given in this life.
@@ -79,6 +81,7 @@ impl<A> Machine<A> {
             clock_offset: ClockOffset::Ahead(Duration::ZERO),
             clock_rate: 1.0,
             tick_at: None,
+            refusals: 0,
             conduct: Conduct::default(),
             given_len: 0,
             most_links: 0,

@@ -30,6 +30,7 @@
 
 mod agenda;
 mod app;
+mod breaks;
 mod check;
 mod conduct;
 mod dial;
@@ -38,6 +39,7 @@ mod link;
 mod machine;
 mod network;
 mod options;
+mod storm;
 mod swarm;
 mod topology;
 mod trace;
@@ -47,6 +49,7 @@ mod world;
 
 pub use app::{App, Context, Recorder};
 pub use options::{Latency, LinkOptions};
-pub use swarm::{Faults, Swarm, SwarmReport};
+pub use storm::Faults;
+pub use swarm::{Swarm, SwarmReport};
 pub use topology::Topology;
 pub use world::{NodeIndex, World};

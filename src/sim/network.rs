@@ -40,6 +40,8 @@ impl<A: App> World<A> {
                     }
                 }
                 Step::Resume { machine } => self.resume(machine),
+                Step::Unclog { link } => self.on_unclog(link),
+                Step::Unstall { link, side } => self.on_unstall(link, side),
                 Step::Tick { machine, due } => self.on_tick(machine, due),
             }
         }
@@ -59,7 +61,11 @@ impl<A: App> World<A> {
             | Step::Continue { machine, .. } => *machine,
             Step::Broken { end, .. } => end.machine,
             Step::Connected { link } => self.links.get(link)?.ends[0].machine,
-            Step::Dial { .. } | Step::Arrive { .. } | Step::Resume { .. } => return Some(step),
+            Step::Dial { .. }
+            | Step::Arrive { .. }
+            | Step::Resume { .. }
+            | Step::Unclog { .. }
+            | Step::Unstall { .. } => return Some(step),
         };
         let stopped = self.machines.get_mut(machine)?;
         if stopped.stopped_until.is_some() {
@@ -152,6 +158,10 @@ impl<A: App> World<A> {
 
     fn on_arrival(&mut self, id: LinkId, side: usize, segment: Segment) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        if link.lost_side == Some(1 - side) {
+            self.on_arrival_in_vain(id, side);
+            return;
+        }
         let Some(&receiver) = link.ends.get(1 - side) else { return };
         let Some(pipe) = link.pipes.get_mut(side) else { return };
         if pipe.is_blocked {
@@ -172,8 +182,7 @@ impl<A: App> World<A> {
             let Some((id, own_side, link)) = self.link_of(index, conn) else { return };
             let side = 1 - own_side;
             let Some(pipe) = link.pipes.get_mut(side) else { return };
-            let Some(segment) = pipe.unread.pop_front() else { return };
-            pipe.in_flight = pipe.in_flight.saturating_sub(segment.len());
+            let Some(segment) = pipe.read() else { return };
             match segment {
                 Segment::Data(data) => {
                     self.frames += 1;

@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::app::Recorder;
 use super::options::{Latency, LinkOptions};
+use super::storm::{Faults, unblock_all};
 use super::topology::Topology;
 use super::world::World;
 use crate::event::Event;
@@ -21,14 +22,8 @@ use crate::wire::{NodeId, Protocol};
 /// How long the nodes have to meet before the faults begin.
 const MORNING: Duration = Duration::from_secs(20);
 
-/// How long the faults go on.
-const STORM: Duration = Duration::from_secs(60);
-
 /// How long the mesh has to come together again: dials are put off by up to five minutes.
 const CALM: Duration = Duration::from_secs(900);
-
-/// How many bytes a user sends at once: more than a node takes in one turn.
-const BURST_LEN: usize = 5 << 19;
 
 /// How long the last broadcasts have to reach everybody.
 const ECHO: Duration = Duration::from_secs(120);
@@ -60,23 +55,6 @@ pub struct Swarm {
     pub bursts: usize,
     /// The faults that are on, and how many there are of each.
     pub faults: Faults,
-}
-
-/// How many of each kind of fault there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
-    /// Connections that break.
-    pub cuts: usize,
-    /// Times that some nodes are cut off from the others.
-    pub partitions: usize,
-    /// Directions between two nodes that swallow everything for a while.
-    pub black_holes: usize,
-    /// Nodes that stand still for a while.
-    pub pauses: usize,
-    /// Nodes that crash and come back.
-    pub crashes: usize,
-    /// Clocks that are set to something else, by less than a minute.
-    pub clock_steps: usize,
 }
 
 /// What a scenario came to.
@@ -125,6 +103,10 @@ impl Swarm {
             pauses: some(nodes),
             crashes: some(nodes / 2 + 1),
             clock_steps: some(nodes),
+            clogs: some(nodes * 2),
+            stalls: some(nodes),
+            resets: some(nodes),
+            refusals: some(nodes * 2),
         };
         let actions = rng.random_range(20..=120);
         let bursts = if rng.random() { rng.random_range(1..=2) } else { 0 };
@@ -199,78 +181,6 @@ impl Swarm {
         }
     }
 
-    /// What happens when, in order.
-    fn plan(&self, rng: &mut StdRng) -> Vec<(Duration, Deed)> {
-        let Faults { cuts, partitions, black_holes, pauses, crashes, clock_steps } = self.faults;
-        let mut plan = Vec::new();
-        for (count, deed) in [
-            (self.actions, Deed::Speak),
-            (self.bursts, Deed::Burst),
-            (cuts, Deed::Cut),
-            (partitions, Deed::Partition),
-            (partitions, Deed::Heal),
-            (black_holes, Deed::BlackHole),
-            (black_holes / 2, Deed::Unblock),
-            (pauses, Deed::Pause),
-            (crashes, Deed::Crash),
-            (crashes, Deed::Restart),
-            (clock_steps, Deed::ClockStep),
-        ] {
-            for _ in 0..count {
-                plan.push((STORM.mul_f64(rng.random_range(0.05..=1.0)), deed));
-            }
-        }
-        plan.sort();
-        plan
-    }
-
-    fn carry_out(&self, world: &mut World, rng: &mut StdRng, deed: Deed) {
-        let node = rng.random_range(0..self.nodes);
-        match deed {
-            Deed::Speak => speak(world, rng, node, self.longest()),
-            Deed::Burst => self.burst(world, node),
-            Deed::Cut => {
-                world.cut_any();
-            }
-            Deed::Partition => {
-                let inside: Vec<usize> = (0..self.nodes).filter(|_| rng.random()).collect();
-                world.partition(&inside);
-            }
-            Deed::Heal => world.heal(),
-            Deed::Unblock => unblock_all(world),
-            Deed::BlackHole => world.block(node, rng.random_range(0..self.nodes)),
-            Deed::Pause => world.pause(node, Duration::from_millis(rng.random_range(1..=40_000))),
-            Deed::Crash => world.crash(node),
-            Deed::Restart => (0..self.nodes).for_each(|node| world.restart(node)),
-            Deed::ClockStep => {
-                world.set_clock_drift(node, rng.random_range(-10_000..=10_000));
-                let offset = Duration::from_millis(rng.random_range(0..=25_000));
-                if rng.random() {
-                    world.set_clock_ahead(node, offset);
-                } else {
-                    world.set_clock_behind(node, offset);
-                }
-            }
-        }
-    }
-
-    /// A user sends two or three megabytes at once, in messages that take a few hundred bytes on
-    /// the way where the nodes compress.
-    fn burst(&self, world: &mut World, node: usize) {
-        let longest = longest_packet(world, node);
-        let len = if self.compress == Compress::Never { longest.min(200) } else { longest };
-        for _ in 0..BURST_LEN.div_ceil(len.max(1)).min(40) {
-            // A crashed node, and one without neighbors, says nothing.
-            drop(world.broadcast(node, &[vec![b'x'; len]]));
-        }
-    }
-
-    /// The longest packet that is worth its time on these links: some arrive byte by byte.
-    fn longest(&self) -> usize {
-        let back = self.link_back.as_ref().unwrap_or(&self.link);
-        self.link.chunk_len.end().min(back.chunk_len.end()) * 200
-    }
-
     /// The faults stop.
     fn calm_down(&self, world: &mut World) {
         world.heal();
@@ -279,6 +189,7 @@ impl Swarm {
             world.restart(node);
             world.set_clock_drift(node, 0);
             world.set_clock_ahead(node, Duration::ZERO);
+            world.refuse_dials(node, 0);
         }
         world.run_for(CALM);
     }
@@ -331,53 +242,10 @@ fn check_rest(world: &World, index: usize) {
 }
 
 /// The longest packet that a node of this mesh may send alone.
-fn longest_packet(world: &World, index: usize) -> usize {
+pub(super) fn longest_packet(world: &World, index: usize) -> usize {
     let max = world.node(index).map_or(0, |node| node.config().max_frame_len);
     let node = world.node(index);
     node.and_then(|node| node.longest_packet(world.now(), &[])).unwrap_or(max)
-}
-
-/// One thing that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Deed {
-    Speak,
-    Burst,
-    Cut,
-    Partition,
-    Heal,
-    BlackHole,
-    Unblock,
-    Pause,
-    Crash,
-    Restart,
-    ClockStep,
-}
-
-fn unblock_all(world: &mut World) {
-    for (from, to) in world.walls.blocks().collect::<Vec<_>>() {
-        world.unblock(from, to);
-    }
-}
-
-/// A user says something, to everybody or to somebody.
-fn speak(world: &mut World, rng: &mut StdRng, node: usize, longest: usize) {
-    let len = match rng.random_range(0..10) {
-        0..7 => rng.random_range(0..200),
-        7..9 => rng.random_range(200..20_000),
-        _ => rng.random_range(20_000..200_000),
-    }
-    .min(longest);
-    let packet: Vec<u8> =
-        if rng.random() { vec![b'x'; len] } else { (0..len).map(|_| rng.random()).collect() };
-    let other = world.id(rng.random_range(0..world.count()));
-    match (rng.random_range(0..4), other) {
-        (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
-        (1, Some(other)) => {
-            world.call(node, |node, now| node.locate(now, &other).is_ok());
-        }
-        // A crashed node, and one without neighbors, says nothing.
-        _ => drop(world.broadcast(node, &[packet])),
-    }
 }
 
 fn draw_link(rng: &mut StdRng) -> LinkOptions {

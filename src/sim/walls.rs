@@ -66,7 +66,7 @@ impl<A: App> World<A> {
     }
 
     /// Finds out anew which directions of these links are blocked.
-    fn apply_walls(&mut self, links: BTreeSet<LinkId>) {
+    pub(super) fn apply_walls(&mut self, links: BTreeSet<LinkId>) {
         for id in links {
             for side in [0, 1] {
                 let Some(link) = self.links.get_mut(&id) else { continue };
@@ -74,7 +74,7 @@ impl<A: App> World<A> {
                 let [from, to] = if side == 0 { ends } else { [ends[1], ends[0]] };
                 let Some(pipe) = link.pipes.get_mut(side) else { continue };
                 let was_blocked = pipe.is_blocked;
-                pipe.is_blocked = self.walls.stand(from, to);
+                pipe.is_blocked = link.clogged_until.is_some() || self.walls.stand(from, to);
                 if was_blocked && !pipe.is_blocked {
                     // Before anything that is still on its way: the order on a stream is kept.
                     pipe.unread.append(&mut pipe.held);

@@ -188,3 +188,67 @@ fn a_node_that_is_started_again_dials_at_once() {
     world.run_for(SECOND);
     assert_eq!(world.node(0).unwrap().routing_table().count(), 1);
 }
+
+/// Two neighbors.
+fn pair(seed: u64) -> World {
+    let mut world = World::new(seed);
+    world.add_nodes(2);
+    world.connect(0, 1);
+    settle(&mut world);
+    world
+}
+
+#[test]
+fn a_clogged_link_passes_everything_on_in_the_end() {
+    let mut world = pair(12);
+    world.clog(0, 1, 3 * SECOND);
+    world.broadcast(0, &["one"]).unwrap();
+    world.run_for(SECOND);
+    world.broadcast(0, &["two"]).unwrap();
+    world.broadcast(1, &["three"]).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(world.deliveries(), 0);
+    world.run_for(2 * SECOND);
+    assert_eq!(world.app(1).texts(), ["one", "two"]);
+    assert_eq!(world.app(0).texts(), ["three"]);
+}
+
+#[test]
+fn a_stalled_reader_hears_nothing_and_is_heard() {
+    let mut world = pair(13);
+    world.stall(1, 0, 3 * SECOND);
+    world.broadcast(0, &["later"]).unwrap();
+    world.broadcast(1, &["now"]).unwrap();
+    world.run_for(SECOND);
+    assert_eq!([0, 1].map(|node| world.app(node).texts().len()), [1, 0]);
+    world.run_for(3 * SECOND);
+    assert_eq!(world.app(1).texts(), ["later"]);
+}
+
+#[test]
+fn a_connection_reset_at_one_end_ends_at_the_other_by_what_that_sends() {
+    let mut world = pair(14);
+    world.reset(1, 0);
+    world.run_for(SECOND / 1_000);
+    let neighbors =
+        |world: &World| [0, 1].map(|node| world.node(node).unwrap().routing_table().count());
+    assert_eq!(neighbors(&world), [1, 0]);
+    world.broadcast(0, &["in vain"]).unwrap();
+    world.run_for(SECOND / 5);
+    assert_eq!(neighbors(&world), [0, 0]);
+    world.run_for(10 * SECOND);
+    assert_eq!(neighbors(&world), [1, 1]);
+    assert_eq!(world.deliveries(), 0);
+}
+
+#[test]
+fn dials_are_refused_as_often_as_was_asked_for() {
+    let mut world = World::new(15);
+    world.keep_trace();
+    world.add_nodes(2);
+    world.refuse_dials(1, 3);
+    world.connect(0, 1);
+    world.run_for(60 * SECOND);
+    assert_eq!(world.trace().filter(|line| line.contains("n1 refuses n0")).count(), 3);
+    assert_eq!(world.node(0).unwrap().routing_table().count(), 1);
+}

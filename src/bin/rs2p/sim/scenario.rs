@@ -167,6 +167,10 @@ impl<'a> Scenario<'a> {
             Deed::Cut => drop(world.cut_any()),
             Deed::Partition(inside) => world.partition(&inside),
             Deed::Heal => world.heal(),
+            Deed::Clog(one, other, time) => world.clog(one, other, time),
+            Deed::Stall(reader, writer, time) => world.stall(reader, writer, time),
+            Deed::Reset(at, from) => world.reset(at, from),
+            Deed::Refuse(node) => world.refuse_dials(node, 1),
             Deed::Block(from, to) => world.block(from, to),
             Deed::Unblock(from, to) => world.unblock(from, to),
             Deed::Pause(node, time) => world.pause(node, time),
@@ -205,6 +209,7 @@ impl<'a> Scenario<'a> {
         for node in 0..self.options.nodes {
             self.world.restart(node);
             self.world.set_clock_ahead(node, Duration::ZERO);
+            self.world.refuse_dials(node, 0);
         }
         let total = self.links.pairs().len();
         self.run_while(CALM_TIMEOUT, |it| {
