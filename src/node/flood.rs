@@ -316,7 +316,7 @@ impl Node {
         legacy: Option<PathfindingMessage>,
         extended: Option<PathfindingMessage>,
     ) -> Outgoing {
-        Outgoing::with_forms(legacy, extended, self.config.compressions, self.config.compress)
+        Outgoing::with_forms(legacy, extended, &self.config)
     }
 
     /// Makes a message of this node's own, stamped with the current second; `None` where it would
@@ -338,8 +338,8 @@ impl Node {
         conn: ConnId,
         message: PathfindingMessage,
     ) -> Result<(), Refusal> {
-        let (own, compress) = (self.config.compressions, self.config.compress);
-        self.transmit_to(now, conn, &mut Outgoing::new(message, own, compress))
+        let mut outgoing = Outgoing::new(message, &self.config);
+        self.transmit_to(now, conn, &mut outgoing)
     }
 
     fn transmit_to(
