@@ -16,7 +16,8 @@ pub(super) struct Ledger {
     index: BTreeMap<(NodeId, u64), usize>,
     contents: Vec<Content>,
     delivered: u64,
-    latencies: Vec<Duration>,
+    /// In microseconds.
+    latencies: Vec<u32>,
     /// Who goes, or went, by an id.
     lives: BTreeMap<NodeId, Life>,
     /// How many deliveries had come over how many links.
@@ -31,15 +32,32 @@ pub(super) type Life = (usize, u64);
 struct Content {
     /// When, for each time that it was sent.
     sent_at: Vec<Instant>,
-    /// What each life of each machine has got of it.
-    got: BTreeMap<Life, Receipt>,
+    /// What each machine has got of it. There is one for each delivery, so they are small.
+    got: BTreeMap<u32, Receipt>,
 }
 
+/// What a machine has got of a content in the latest of its lives that got any.
 #[derive(Clone, Copy, Debug, Default)]
 struct Receipt {
-    times: usize,
+    life: u32,
+    times: u32,
     /// Over how many links the latest had come.
-    hops: usize,
+    hops: u32,
+}
+
+impl Content {
+    /// What a life of a machine has got.
+    fn receipt(&self, (machine, life): Life) -> Receipt {
+        let of_none = Receipt { life: small(life), times: 0, hops: 0 };
+        let found = self.got.get(&small(machine));
+        found.copied().filter(|receipt| receipt.life == of_none.life).unwrap_or(of_none)
+    }
+}
+
+/// More than four billion machines, lives, deliveries of one content or links on a way there are
+/// not.
+fn small(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
 impl Ledger {
@@ -86,14 +104,14 @@ impl Ledger {
             return Err(format!("G1: delivered what {} never sent", sender.short()));
         };
         // The sender itself has not got it.
-        let relay = from.and_then(|from| content.got.get(from));
-        let hops = 1 + relay.map_or(0, |relay| relay.hops);
-        let got = content.got.entry(receiver).or_default();
-        let Some(sent_at) = content.sent_at.get(got.times) else {
+        let hops = 1 + from.map_or(0, |from| content.receipt(*from).hops);
+        let Receipt { life, times, .. } = content.receipt(receiver);
+        let Some(sent_at) = usize::try_from(times).ok().and_then(|it| content.sent_at.get(it))
+        else {
             return Err(format!("G2: delivered once more than {} sent it", sender.short()));
         };
-        self.latencies.push(now.since(*sent_at));
-        *got = Receipt { times: got.times + 1, hops };
+        self.latencies.push(small(now.since(*sent_at).as_micros()));
+        content.got.insert(small(receiver.0), Receipt { life, times: times + 1, hops });
         self.delivered += 1;
         self.note_hops(hops);
         Ok(())
@@ -104,7 +122,8 @@ impl Ledger {
         self.lives.get(id).map(|(machine, _)| *machine)
     }
 
-    fn note_hops(&mut self, hops: usize) {
+    fn note_hops(&mut self, hops: u32) {
+        let hops = usize::try_from(hops).unwrap_or(usize::MAX);
         if self.hops.len() <= hops {
             self.hops.resize(hops + 1, 0);
         }
@@ -122,7 +141,8 @@ impl Ledger {
     ) -> usize {
         let index = self.index.get(&(sender, hash_of_packets(packets)));
         let content = index.and_then(|index| self.contents.get(*index));
-        content.and_then(|content| content.got.get(&receiver)).map_or(0, |got| got.times)
+        let times = content.map_or(0, |content| content.receipt(receiver).times);
+        usize::try_from(times).unwrap_or(usize::MAX)
     }
 
     /// The number of deliveries.
@@ -136,8 +156,8 @@ impl Ledger {
     }
 
     /// How long each delivery took, in virtual time.
-    pub(super) fn latencies(&self) -> &[Duration] {
-        &self.latencies
+    pub(super) fn latencies(&self) -> impl Iterator<Item = Duration> {
+        self.latencies.iter().map(|micros| Duration::from_micros(u64::from(*micros)))
     }
 }
 
@@ -241,5 +261,31 @@ pub(super) fn check_sums(stats: &Stats) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("G7: {} messages received, {accounted} accounted for", stats.received))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_delivered_once_in_each_life_and_as_it_was_sent() {
+        let [ann, bob] = ["ann", "bob"].map(|id| id.parse::<NodeId>().unwrap());
+        let at = Instant::from_millis;
+        let hello = || [&b"hello"[..]].into_iter();
+        let mut ledger = Ledger::default();
+        ledger.note_started(ann, (0, 1));
+        ledger.note_started(bob, (1, 1));
+        ledger.note_sent(at(1), ann, hello());
+        assert_eq!(ledger.note_delivered(at(3), (1, 1), ann, ann, hello()), Ok(()));
+        assert_eq!(ledger.note_delivered(at(9), (2, 1), ann, bob, hello()), Ok(()));
+        assert!(ledger.note_delivered(at(9), (2, 1), ann, bob, hello()).is_err(), "G2");
+        assert_eq!(ledger.note_delivered(at(10), (2, 2), ann, bob, hello()), Ok(()));
+        let changed = [&b"hullo"[..]].into_iter();
+        assert!(ledger.note_delivered(at(9), (1, 1), ann, ann, changed).is_err(), "G1");
+        assert_eq!([(2, 1), (2, 2)].map(|life| ledger.got(life, ann, hello())), [0, 1]);
+        assert_eq!(ledger.hops(), [0, 1, 2]);
+        let latencies: Vec<u128> = ledger.latencies().map(|it| it.as_millis()).collect();
+        assert_eq!(latencies, [2, 8, 9]);
     }
 }

@@ -250,8 +250,9 @@ impl<A: App> World<A> {
         self.ledger.delivered()
     }
 
-    /// How long each delivery took, in virtual time, in the order of the deliveries.
-    pub fn latencies(&self) -> &[Duration] {
+    /// How long each delivery took, in virtual time, in the order of the deliveries: in whole
+    /// microseconds, and what took more than an hour may be told as an hour.
+    pub fn latencies(&self) -> impl Iterator<Item = Duration> {
         self.ledger.latencies()
     }
 

@@ -101,7 +101,7 @@ impl<'a> Scenario<'a> {
         }
         report.talk = self.round(0..self.options.messages, self.sent);
         for latency in self.world.latencies() {
-            report.latencies.add(*latency);
+            report.latencies.add(latency);
         }
         report.hops = self.world.hops().to_vec();
         report.traffic = self.traffic().since(&before);
