@@ -56,7 +56,8 @@ impl<A: App> World<A> {
             let Some(link) = self.links.get_mut(&id) else { continue };
             let side = usize::from(link.ends[0].machine != at);
             link.lost_side = Some(side);
-            let (end, other) = (link.ends[side], link.ends[1 - side]);
+            let [dialer, accepter] = link.ends;
+            let (end, other) = if side == 0 { (dialer, accepter) } else { (accepter, dialer) };
             self.agenda.push(self.now, Step::Broken { end, error: Some(RESET.into()) });
             let patience = KEEP_ALIVE.mul_f64(self.rng.random_range(0.0..=1.0));
             let broken = Step::Broken { end: other, error: Some(TIMED_OUT.into()) };

@@ -95,6 +95,13 @@ impl Swarm {
         let extension = rng.random_range(0..4) > 0;
         let max_frame_len =
             *[1 << 10, 5_000, 100_000, 400_000].get(rng.random_range(0..4)).unwrap_or(&0);
+        // The longest message must be through a line of such links while it is fresh.
+        let is_quick = [Some(&link), link_back.as_ref()]
+            .into_iter()
+            .flatten()
+            .all(|link| *link.chunk_len.end() >= 100);
+        let longest = if nodes <= 16 && is_quick { 400_000 } else { 100_000 };
+        let max_frame_len = longest.min(max_frame_len);
         let mut some = |most: usize| if rng.random() { rng.random_range(1..=most) } else { 0 };
         let faults = Faults {
             cuts: some(nodes * 2),

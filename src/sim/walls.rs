@@ -70,15 +70,16 @@ impl<A: App> World<A> {
         for id in links {
             for side in [0, 1] {
                 let Some(link) = self.links.get_mut(&id) else { continue };
-                let ends = link.ends.map(|end| end.machine);
-                let [from, to] = if side == 0 { ends } else { [ends[1], ends[0]] };
+                let [dialer, accepter] = link.ends;
+                let (writer, reader) =
+                    if side == 0 { (dialer, accepter) } else { (accepter, dialer) };
                 let Some(pipe) = link.pipes.get_mut(side) else { continue };
                 let was_blocked = pipe.is_blocked;
-                pipe.is_blocked = link.clogged_until.is_some() || self.walls.stand(from, to);
+                pipe.is_blocked = link.clogged_until.is_some()
+                    || self.walls.stand(writer.machine, reader.machine);
                 if was_blocked && !pipe.is_blocked {
                     // Before anything that is still on its way: the order on a stream is kept.
                     pipe.unread.append(&mut pipe.held);
-                    let reader = link.ends[1 - side];
                     self.read_unread(reader.machine, reader.conn);
                 }
             }
