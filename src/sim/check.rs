@@ -117,9 +117,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// The machine whose node goes, or went, by an id.
-    pub(super) fn machine_of(&self, id: &NodeId) -> Option<usize> {
-        self.lives.get(id).map(|(machine, _)| *machine)
+    /// Who goes, or went, by an id.
+    pub(super) fn life_of(&self, id: &NodeId) -> Option<Life> {
+        self.lives.get(id).copied()
     }
 
     fn note_hops(&mut self, hops: u32) {

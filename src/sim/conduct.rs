@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::world::NodeIndex;
+use super::check::Life;
 use crate::conn_id::ConnId;
 use crate::node::Stats;
 use crate::wire::{Compressions, DecodeLimits, Flag, PathfindingMessage};
@@ -17,7 +17,7 @@ pub(super) struct Conduct {
     /// How many turns there are, one within the other.
     depth: usize,
     /// From whom it has taken broadcasts, once for each.
-    taken: Vec<NodeIndex>,
+    taken: Vec<Life>,
     frames: Vec<Frame>,
     /// How many messages it had sent for its user, or again, before.
     own_before: u64,
@@ -26,9 +26,12 @@ pub(super) struct Conduct {
 /// A frame that a node has transmitted.
 #[derive(Debug)]
 pub(super) struct Frame {
-    to: NodeIndex,
+    /// To which life of a machine: a neighbor that was started again may be one twice.
+    pub(super) to: Life,
     pub(super) conn: ConnId,
-    data: Bytes,
+    pub(super) data: Bytes,
+    /// How many bytes waited on the connection then.
+    pub(super) waiting_len: usize,
 }
 
 impl Conduct {
@@ -42,12 +45,12 @@ impl Conduct {
         (self.depth == 0).then(|| std::mem::take(&mut self.frames))
     }
 
-    pub(super) fn note_frame(&mut self, to: NodeIndex, conn: ConnId, data: Bytes) {
-        self.frames.push(Frame { to, conn, data });
+    pub(super) fn note_frame(&mut self, frame: Frame) {
+        self.frames.push(frame);
     }
 
     /// Enters a message that was given to the user.
-    pub(super) fn note_taken(&mut self, from: Option<NodeIndex>, message: &PathfindingMessage) {
+    pub(super) fn note_taken(&mut self, from: Option<Life>, message: &PathfindingMessage) {
         if is_broadcast(message) {
             self.taken.extend(from);
         }
@@ -73,7 +76,10 @@ impl Conduct {
             let sent =
                 if is_over { frames.iter().filter(|it| it.is_broadcast()).count() } else { 0 };
             (sent > most).then(|| {
-                format!("node {to} was sent {sent} broadcasts for {taken} of others and {own} own")
+                format!(
+                    "node {} was sent {sent} broadcasts for {taken} of others and {own} own",
+                    to.0
+                )
             })
         });
         self.taken.clear();
@@ -109,20 +115,23 @@ mod tests {
         PathfindingMessage::new(flag, b"me", 1, &["broadcast", "hello"]).unwrap()
     }
 
+    fn frame(to: usize, flag: &[u8]) -> Frame {
+        let data = Bytes::from(message(flag).encode().unwrap());
+        Frame { to: (to, 1), conn: ConnId::from_number(1), data, waiting_len: 0 }
+    }
+
     /// A turn in which broadcasts came from some machines, one was made by the user if `is_own`,
     /// and one went to each of others.
-    fn judge(taken: &[NodeIndex], is_own: bool, sent_to: &[NodeIndex]) -> Result<(), String> {
+    fn judge(taken: &[usize], is_own: bool, sent_to: &[usize]) -> Result<(), String> {
         let mut conduct = Conduct::default();
         conduct.begin_turn();
         for from in taken {
-            conduct.note_taken(Some(*from), &message(b"broadcast"));
+            conduct.note_taken(Some((*from, 1)), &message(b"broadcast"));
         }
         for to in sent_to {
-            let frame = Bytes::from(message(b"waterfall").encode().unwrap());
-            conduct.note_frame(*to, ConnId::from_number(1), frame);
+            conduct.note_frame(frame(*to, b"waterfall"));
         }
-        let whisper = Bytes::from(message(b"whisper").encode().unwrap());
-        conduct.note_frame(1, ConnId::from_number(1), whisper);
+        conduct.note_frame(frame(1, b"whisper"));
         let frames = conduct.end_turn().unwrap();
         conduct.judge(&Stats { sent: u64::from(is_own), ..Stats::default() }, frames)
     }

@@ -7,6 +7,7 @@ use rand::RngExt;
 
 use super::agenda::Step;
 use super::app::App;
+use super::conduct::Frame;
 use super::link::{End, Link, LinkId, Segment};
 use super::trace::{Line, What, hash_of, len_u64};
 use super::world::{NodeIndex, World};
@@ -100,14 +101,17 @@ impl<A: App> World<A> {
 
     pub(super) fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
-        let receiver = link.ends.get(1 - side).map(|end| end.machine);
+        let receiver = link.ends.get(1 - side).map(|end| (end.machine, end.life));
+        let mut waiting_len = 0;
         if let Some(pipe) = link.pipes.get_mut(side) {
             pipe.push(data.clone());
-        }
-        if let Some((machine, receiver)) = self.machines.get_mut(index).zip(receiver) {
-            machine.conduct.note_frame(receiver, conn, data);
+            waiting_len = pipe.waiting_len;
         }
         let len = self.put_on_line(id, side);
+        waiting_len -= len;
+        if let Some((machine, to)) = self.machines.get_mut(index).zip(receiver) {
+            machine.conduct.note_frame(Frame { to, conn, data, waiting_len });
+        }
         // No turn: this is in the midst of one, which takes what the node makes of it. A turn for
         // each of its outputs, one in the other, would fill the stack.
         let now = self.now;

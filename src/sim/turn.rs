@@ -52,7 +52,7 @@ impl<A: App> World<A> {
         if let Event::Message(delivery) = &event {
             let packets = delivery.message.payload().skip(1);
             let Delivery { sender, neighbor, .. } = *delivery;
-            machine.conduct.note_taken(self.ledger.machine_of(&neighbor), &delivery.message);
+            machine.conduct.note_taken(self.ledger.life_of(&neighbor), &delivery.message);
             let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
             fault = entered.err();
         }
@@ -151,7 +151,11 @@ impl<A: App> World<A> {
 
     fn judge(&mut self, index: NodeIndex, frames: Vec<Frame>) {
         for frame in &frames {
-            self.check_backlog(index, frame.conn);
+            // Mostly nothing waits, and the pipe need not be looked for.
+            let backlog = self.node(index).and_then(|node| node.backlog_len(frame.conn));
+            if backlog != Some(frame.waiting_len) || frame.waiting_len > 0 {
+                self.check_backlog(index, frame.conn);
+            }
         }
         let Some(machine) = self.machines.get_mut(index) else { return };
         let Some(stats) = machine.node.as_ref().map(Node::stats) else { return };
