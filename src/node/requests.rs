@@ -116,6 +116,7 @@ impl Node {
     ) -> Result<Whispered, SendError> {
         let payload = self.check_payload(now, sub_flag, packets)?;
         self.own_len += self.len_of(now, &payload);
+        self.stats.sent += 1;
         let max = self.config.max_frame_len;
         let message = self
             .make(now, Flag::Whisper, &payload)
@@ -151,6 +152,7 @@ impl Node {
         const QUESTION_LEN: u64 = 512;
 
         self.own_len += QUESTION_LEN;
+        self.stats.sent += 1;
         let request_id = RequestId::new(self.rng.random());
         if !self.meet_request(now, request_id, None, wanted) {
             return Err(SendError::TooManyRequests);
