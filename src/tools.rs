@@ -1,7 +1,7 @@
 //! The protocol itself, for tests and tools.
 
 use crate::driver::{Handle, owned};
-use crate::error::Refusal;
+use crate::error::{Refusal, SendError};
 use crate::wire::{Compressions, MessageId, NodeId, RequestId};
 
 /// What tests and tools need of the protocol and a well-behaved application does not: messages of
@@ -99,12 +99,34 @@ impl<'a> ProtocolTools<'a> {
     }
 
     /// Asks every neighbor of this crate for its peers: `request *`. py2p nodes are not asked;
-    /// they would close the connection.
-    pub fn request_peers(&self) {
-        self.handle.tell(|daemon| {
+    /// they would close the connection. Returns the question's name; what is heard of it are the
+    /// connections that follow.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] where the socket is closed.
+    pub fn request_peers(&self) -> Result<RequestId, SendError> {
+        let asked = self.handle.ask(|daemon| {
             let (node, now) = daemon.node();
-            node.request_peers(now);
+            node.request_peers(now)
         });
+        asked.ok_or(SendError::Closed)
+    }
+
+    /// Asks the mesh where a node can be reached, and returns the question's name at once. The
+    /// outcome comes as [`Event::LocateDone`](crate::Event::LocateDone) with this name. To wait
+    /// for it there is [`MeshSocket::locate`](crate::MeshSocket::locate).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; then nobody was asked.
+    pub fn start_locate(&self, id: &NodeId) -> Result<RequestId, SendError> {
+        let id = *id;
+        let asked = self.handle.ask(move |daemon| {
+            let (node, now) = daemon.node();
+            node.locate(now, &id)
+        });
+        asked.unwrap_or(Err(SendError::Closed))
     }
 
     /// The ids and timestamps of up to 64 messages that were passed on last, the oldest first:

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 
 use super::clock::Clock;
-use super::commands::Commands;
-use super::handle::Alarm;
+use super::handle::{Alarm, Command};
 use super::inbox::InboxSender;
 use super::listener::Listener;
 use super::peer_count::PeerCount;
@@ -39,7 +39,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) listener: Listener,
-    pub(super) commands: Arc<Commands>,
+    pub(super) commands: Receiver<Command>,
     pub(super) alarm: Arc<Alarm>,
     pub(super) inbox: InboxSender<Delivery>,
     pub(super) events: InboxSender<Event>,
@@ -61,7 +61,7 @@ pub(crate) struct Daemon {
     /// Connections that are not read because the node has enough of them for one turn.
     pub(super) paused: BTreeSet<ConnId>,
     pub(super) waiting: Waiting,
-    commands: Arc<Commands>,
+    commands: Receiver<Command>,
     alarm: Arc<Alarm>,
     pub(super) inbox: InboxSender<Delivery>,
     pub(super) events: InboxSender<Event>,
@@ -188,17 +188,19 @@ impl Daemon {
 
     fn run_commands(&mut self) {
         self.alarm.silence();
-        for command in self.commands.take_all() {
+        // Those that come meanwhile have a turn of their own.
+        for _ in 0..self.commands.len() {
+            let Ok(command) = self.commands.try_recv() else { return };
             command(self);
             self.carry_out();
         }
     }
 }
 
-/// However the loop ends, nobody waits for neighbors or for a command any more.
+/// However the loop ends, nobody waits for neighbors any more; and with the receiver of the commands
+/// go those that wait in it, and with them whoever waits for one.
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.peers.close();
-        self.commands.close();
     }
 }

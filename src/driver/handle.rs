@@ -1,20 +1,28 @@
 //! The user's side of the event loop: closures that run on it, between two turns.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossbeam_channel::Sender;
 use mio::Waker;
 
 use super::Daemon;
 use super::answer::answer;
-use super::commands::Commands;
 use crate::error::{SendError, WhisperError};
 use crate::wire::NodeId;
 
+/// Something to do on the event loop.
+pub(super) type Command = Box<dyn FnOnce(&mut Daemon) + Send>;
+
+/// The most commands that wait for the loop, but for one of each thread; whoever has one more waits
+/// until these are done.
+const MAX_WAITING: usize = 1_024;
+
 /// Lets any thread ask the event loop for something.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Handle {
-    commands: Arc<Commands>,
+    commands: Sender<Command>,
     alarm: Arc<Alarm>,
 }
 
@@ -46,14 +54,24 @@ impl Alarm {
 }
 
 impl Handle {
-    pub(super) fn new(commands: Arc<Commands>, alarm: Arc<Alarm>) -> Self {
+    pub(super) fn new(commands: Sender<Command>, alarm: Arc<Alarm>) -> Self {
         Self { commands, alarm }
     }
 
     /// Runs `work` on the loop. Returns whether the loop may still do it: one that has ended does
     /// not.
     pub(crate) fn tell(&self, work: impl FnOnce(&mut Daemon) + Send + 'static) -> bool {
-        let taken = self.commands.send(Box::new(work));
+        if self.commands.len() >= MAX_WAITING {
+            let (asker, done) = answer();
+            self.put(Box::new(move |_| asker.answer(())));
+            // A loop that has ended is met by the next call.
+            let _ = done.wait();
+        }
+        self.put(Box::new(work))
+    }
+
+    fn put(&self, command: Command) -> bool {
+        let taken = self.commands.send(command).is_ok();
         if taken {
             self.alarm.ring();
         }
@@ -81,6 +99,12 @@ impl Handle {
         let (whisperer, outcome) = answer();
         self.tell(move |daemon| daemon.whisper(&id, &sub_flag, &packets, whisperer));
         outcome.wait().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("waiting", &self.commands.len()).finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,6 @@
 mod answer;
 mod calls;
 mod clock;
-mod commands;
 mod daemon;
 mod handle;
 mod inbox;

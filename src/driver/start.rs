@@ -11,7 +11,6 @@ use mio::{Interest, Poll, Waker};
 
 use super::answer::{Answer, answer};
 use super::clock::Clock;
-use super::commands::Commands;
 use super::daemon::{Daemon, Ending, LISTENER, Parts, WAKER};
 use super::handle::{Alarm, Handle};
 use super::inbox::{Inbox, InboxLimits};
@@ -62,7 +61,7 @@ pub(crate) fn bind(
     poll.registry().register(&mut socket, LISTENER, Interest::READABLE).map_err(BindError::Io)?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Io)?;
     let alarm = Arc::new(Alarm::new(waker));
-    let commands = Arc::new(Commands::default());
+    let (commands, queued) = crossbeam_channel::unbounded();
     let (inbox_sender, inbox) = Inbox::new(inbox_limits);
     let (event_sender, events) = Inbox::new(EVENT_LIMITS);
     let peers = Arc::new(PeerCount::default());
@@ -71,7 +70,7 @@ pub(crate) fn bind(
         clock,
         poll,
         listener: Listener::new(socket),
-        commands: Arc::clone(&commands),
+        commands: queued,
         alarm: Arc::clone(&alarm),
         inbox: inbox_sender,
         events: event_sender,

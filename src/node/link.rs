@@ -71,12 +71,12 @@ impl Node {
     ///
     /// [`Refused`], where the driver should close it at once.
     pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
-        let incoming = || self.connections.values().filter(|other| other.is_incoming());
+        let (incoming, pending) = self.incoming();
         let refused = if self.closing {
             Some(Refused::Closed)
-        } else if incoming().count() >= self.config.max_incoming {
+        } else if incoming >= self.config.max_incoming {
             Some(Refused::TooManyIncoming)
-        } else if incoming().filter(|other| other.is_pending()).count() >= self.config.max_pending {
+        } else if pending >= self.config.max_pending {
             Some(Refused::TooManyPending)
         } else {
             None

@@ -115,6 +115,7 @@ impl Node {
     ) -> Result<Whispered, SendError> {
         let payload = self.check_payload(now, sub_flag, packets)?;
         self.own_len += self.len_of(now, &payload);
+        self.stats.sent += 1;
         let max = self.config.max_frame_len;
         let message = self
             .make(now, Flag::Whisper, &payload)
@@ -150,6 +151,7 @@ impl Node {
         const QUESTION_LEN: u64 = 512;
 
         self.own_len += QUESTION_LEN;
+        self.stats.sent += 1;
         let request_id = RequestId::new(self.rng.random());
         if !self.meet_request(now, request_id, None, wanted) {
             return Err(SendError::TooManyRequests);
@@ -173,14 +175,17 @@ impl Node {
         }
     }
 
-    /// Asks every neighbor of this crate for its peers. py2p nodes close whoever asks them.
-    pub fn request_peers(&mut self, now: Instant) {
+    /// Asks every neighbor of this crate for its peers, and returns the question's name. py2p
+    /// nodes close whoever asks them.
+    pub fn request_peers(&mut self, now: Instant) -> RequestId {
         let request_id = RequestId::new(self.rng.random());
         let payload = Request { request_id, wanted: Wanted::Everybody }.encode();
-        let Some(message) = self.make(now, Flag::Whisper, &payload) else { return };
-        for conn in self.extended_neighbors() {
-            self.tell(now, conn, message.clone());
+        if let Some(message) = self.make(now, Flag::Whisper, &payload) {
+            for conn in self.extended_neighbors() {
+                self.tell(now, conn, message.clone());
+            }
         }
+        request_id
     }
 
     /// The names of this node's own open questions.

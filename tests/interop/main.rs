@@ -14,7 +14,11 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 
+#[cfg(feature = "cli")]
+mod alike;
 mod compressions;
+#[cfg(feature = "cli")]
+mod driven;
 mod equals;
 mod hops;
 mod kills;

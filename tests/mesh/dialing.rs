@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use rs2p::{CloseReason, ConnectError, DialError};
+use rs2p::{CloseReason, ConnectError, DialError, Event, SendError};
 
 use super::raw::Raw;
 use super::{PATIENCE, builder, linked, node, until, within};
@@ -162,4 +162,22 @@ fn a_distant_node_is_located_without_becoming_a_neighbor() {
     assert_eq!(nodes[0].routing_table().len(), 1);
     nodes[3].whisper(&nodes[0].id(), &["hello"]).unwrap();
     assert!(nodes[0].recv_timeout(PATIENCE).unwrap().unwrap().is_whisper());
+}
+
+#[test]
+fn a_question_is_named_at_once_and_its_outcome_is_an_event() {
+    let line = linked(3, &[(0, 1), (1, 2)]);
+    let wanted = line[2].id();
+    let asked = line[0].tools().start_locate(&wanted).unwrap();
+    let outcome = line[0].events().find_map(|event| match event {
+        Event::LocateDone { request_id, outcome } if request_id == asked => Some(outcome),
+        _ => None,
+    });
+    assert_eq!(outcome, Some(Ok(line[2].out_addr().clone())));
+    let asked = line[0].tools().start_locate(&"nobody".parse().unwrap()).unwrap();
+    assert_eq!(line[0].tools().pending_requests(), [asked]);
+    assert_ne!(line[0].tools().request_peers(), line[0].tools().request_peers());
+    line[0].close();
+    assert_eq!(line[0].tools().start_locate(&wanted), Err(SendError::Closed));
+    assert_eq!(line[0].tools().request_peers(), Err(SendError::Closed));
 }

@@ -163,7 +163,7 @@ pub(crate) fn choice<T: Clone>(
 }
 
 /// The known word that a mistyped one most likely stands for.
-fn nearest(word: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn nearest(word: &str, known: &[&str]) -> Option<String> {
     let distances = known.iter().map(|known| (distance(word, known), *known));
     // More than two slips are another word.
     distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned())

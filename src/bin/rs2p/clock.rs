@@ -10,11 +10,10 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Whole seconds since the Unix epoch; 0 where the clock stands before it.
+/// Calendar time since the Unix epoch; zero where the clock stands before it.
 #[expect(clippy::disallowed_methods, reason = "messages carry calendar time")]
-pub(crate) fn unix_secs() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
+pub(crate) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Tells when a terminal is to be told again.

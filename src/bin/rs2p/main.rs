@@ -14,6 +14,7 @@ mod interrupt;
 mod latencies;
 mod mesh;
 mod methods;
+mod node;
 mod seed;
 mod sim;
 mod terminal;
@@ -38,8 +39,9 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
     Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run },
+    Command { name: "node", summary: node::SUMMARY, help: node::HELP, run: node::run },
     Command { name: "sim", summary: sim::SUMMARY, help: sim::HELP, run: sim::run },
     Command { name: "decode", summary: decode::SUMMARY, help: decode::HELP, run: decode::run },
     Command { name: "encode", summary: encode::SUMMARY, help: encode::HELP, run: encode::run },
@@ -48,13 +50,10 @@ const COMMANDS: [Command; 4] = [
 /// Why a command did not do its job.
 #[derive(Debug)]
 enum Failure {
-    /// The command is none where the first argument is wrong already.
+    /// It was called wrongly. It is no command where the first argument is wrong already.
     Usage(UsageError, Option<&'static str>),
-    Mesh(mesh::MeshError),
-    Sim(sim::SimError),
-    Decode(decode::InputError),
-    Encode(encode::EncodeError),
-    Output(OutputError),
+    /// It tried.
+    Job(Box<dyn Error>),
 }
 
 impl From<UsageError> for Failure {
@@ -65,31 +64,37 @@ impl From<UsageError> for Failure {
 
 impl From<OutputError> for Failure {
     fn from(error: OutputError) -> Self {
-        Self::Output(error)
+        Self::Job(error.into())
     }
 }
 
 impl From<mesh::MeshError> for Failure {
     fn from(error: mesh::MeshError) -> Self {
-        Self::Mesh(error)
+        Self::Job(error.into())
+    }
+}
+
+impl From<node::NodeError> for Failure {
+    fn from(error: node::NodeError) -> Self {
+        Self::Job(error.into())
     }
 }
 
 impl From<sim::SimError> for Failure {
     fn from(error: sim::SimError) -> Self {
-        Self::Sim(error)
+        Self::Job(error.into())
     }
 }
 
 impl From<decode::InputError> for Failure {
     fn from(error: decode::InputError) -> Self {
-        Self::Decode(error)
+        Self::Job(error.into())
     }
 }
 
 impl From<encode::EncodeError> for Failure {
     fn from(error: encode::EncodeError) -> Self {
-        Self::Encode(error)
+        Self::Job(error.into())
     }
 }
 
@@ -101,24 +106,8 @@ fn main() -> ExitCode {
             complain(&error, &advice);
             ExitCode::from(2)
         }
-        Err(Failure::Mesh(error)) => {
-            complain(&error, "");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Sim(error)) => {
-            complain(&error, "");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Output(error)) => {
-            complain(&error, "");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Decode(error)) => {
-            complain(&error, "");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Encode(error)) => {
-            complain(&error, "");
+        Err(Failure::Job(error)) => {
+            complain(&*error, "");
             ExitCode::FAILURE
         }
     }
@@ -145,7 +134,7 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<ExitCode, Failure> {
             }
             (command.run)(lexopt::Parser::from_args(rest)).map_err(|failure| match failure {
                 Failure::Usage(error, _) => Failure::Usage(error, Some(command.name)),
-                other => other,
+                job @ Failure::Job(_) => job,
             })
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let rules = Rules {
         limits: limits(),
         compressions: options.compressions,
-        now: options.now.unwrap_or_else(clock::unix_secs),
+        now: options.now.unwrap_or_else(|| clock::unix_time().as_secs()),
     };
     let mut report = Report { is_json: options.json, is_full: options.full, bad: 0, is_read: true };
     let mut cutter = Cutter::new(rules);

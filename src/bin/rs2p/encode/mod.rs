@@ -23,7 +23,7 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let Options { task, output } = Options::parse(parser)?;
     match task {
         Task::Message { main, sender, time, payload, compression } => {
-            let time = time.unwrap_or_else(clock::unix_secs);
+            let time = time.unwrap_or_else(|| clock::unix_time().as_secs());
             let message = PathfindingMessage::new(&main, &sender, time, &payload);
             let message = message.map_err(EncodeError::TooLong)?;
             write(&message.with_compression(Compressions::from_iter(compression)), output)?;

@@ -1,0 +1,135 @@
+//! `rs2p node` for a person: what is typed goes to everybody, and what others say appears above.
+//!
+//! One thread reads lines and does what they say, others tell what happens meanwhile. On a terminal
+//! lines are edited, and what others say does not disturb the one that is being typed. From and to
+//! files and pipes there are plain lines, and no escape sequences.
+
+#[cfg(unix)]
+mod edit;
+#[cfg(unix)]
+mod editor;
+mod input;
+#[cfg(unix)]
+mod keys;
+mod names;
+mod news;
+mod room;
+mod safe;
+mod style;
+#[cfg(unix)]
+mod terminal;
+mod typed;
+
+use std::io;
+use std::sync::mpsc::Receiver;
+use std::thread;
+
+use rs2p::{CloseReport, MeshSocket};
+
+use super::error::NodeError;
+use super::join::{self, Joined};
+use super::options::Options;
+use super::output::Output;
+use super::stop::Stop;
+use crate::console;
+use input::{Input, Said};
+use room::Room;
+use style::Style;
+
+/// Runs the node until it is to end. Returns whether it left in good order.
+pub(super) fn run(
+    options: &Options,
+    socket: &MeshSocket,
+    output: &Output,
+    stopped: &Receiver<Stop>,
+) -> Result<bool, NodeError> {
+    greet(options, socket, output);
+    let input = Input::open(output);
+    let restore = input.restorer();
+    let room = Room::new(socket.clone(), output.clone(), Style::of_stdout());
+    let seeds = options.connect.clone();
+    let started = tell(&room).and_then(|()| {
+        thread::Builder::new().name("input".to_owned()).spawn(move || talk(&room, input, &seeds))
+    });
+    if started.is_ok() {
+        // The threads hold senders, so that this waits.
+        drop(stopped.recv());
+    }
+    restore();
+    started.map_err(NodeError::Thread)?;
+    let report = socket.close();
+    part(&report, output);
+    Ok(report.is_clean())
+}
+
+fn greet(options: &Options, socket: &MeshSocket, output: &Output) {
+    let (id, addr) = (socket.id(), socket.local_addr());
+    output.line(format_args!("node {} listens at {addr}, not encrypted", id.short()));
+    let mut command = format!("rs2p node --connect {}", socket.out_addr());
+    if options.subnet != Options::default().subnet {
+        command.push_str(&format!(" --subnet {}", quoted(&options.subnet)));
+    }
+    output.line(format_args!("join it from another terminal: {command}"));
+    output.line("type a line and press Enter to send it to everybody; /help for more");
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", safe::shown(word.as_bytes(), usize::MAX).replace('\'', r"'\''"))
+    }
+}
+
+/// Says what the close left behind.
+fn part(report: &CloseReport, output: &Output) {
+    for (id, len) in report.unsent() {
+        let bytes = console::count(u64::try_from(*len).unwrap_or(u64::MAX), "byte");
+        output.line(format_args!("{bytes} for {} were not sent", id.short()));
+    }
+    let how = match (report.is_clean(), report.unsent().is_empty()) {
+        (true, _) => "left the mesh; everything was sent",
+        (false, false) => "left the mesh",
+        (false, true) => "left the mesh without waiting any longer for its end",
+    };
+    output.last_line(how);
+}
+
+/// Joins the mesh, does what the lines say until there are no more, and has the node end.
+fn talk(room: &Room, mut input: Input, seeds: &[String]) {
+    for name in seeds {
+        match join::keep(room.socket(), name) {
+            Joined::Failed(error) => {
+                room.note(format_args!("{name}: {error}; it is tried again from time to time"));
+            }
+            // A new neighbor is told as news.
+            Joined::Neighbor(_) => {}
+            Joined::Myself => room.note(format_args!("{name}: {}", Joined::Myself)),
+        }
+    }
+    loop {
+        let stop = match input.next() {
+            Said::Line(line) => match room.obey(&line) {
+                Some(stop) => stop,
+                None => continue,
+            },
+            Said::Unreadable(why) => {
+                room.note(why);
+                continue;
+            }
+            Said::End => Stop::EndOfInput,
+        };
+        return room.output().stop(stop);
+    }
+}
+
+/// Starts to tell what others say and do.
+fn tell(room: &Room) -> io::Result<()> {
+    let name = |name: &str| thread::Builder::new().name(name.to_owned());
+    let (messages, events) = (room.clone(), room.clone());
+    name("messages").spawn(move || news::messages(&messages))?;
+    name("events").spawn(move || news::events(&events))?;
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! The chat as its user has it: the node, the last messages, and what typed lines do.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rs2p::{Direction, MeshSocket, NodeId, PeerInfo, SendError, SendReport};
+
+use super::super::join;
+use super::super::kept::Kept;
+use super::super::output::Output;
+use super::super::stop::Stop;
+use super::names;
+use super::style::Style;
+use super::typed::{COMMANDS, Typed};
+use crate::console::{count, grouped};
+
+/// Clones share everything.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    socket: MeshSocket,
+    kept: Arc<Mutex<Kept>>,
+    output: Output,
+    style: Style,
+}
+
+impl Room {
+    pub(super) fn new(socket: MeshSocket, output: Output, style: Style) -> Self {
+        Self { socket, kept: Arc::default(), output, style }
+    }
+
+    pub(super) fn socket(&self) -> &MeshSocket {
+        &self.socket
+    }
+
+    pub(super) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) fn style(&self) -> Style {
+        self.style
+    }
+
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
+        look(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something that the node itself has to say.
+    pub(super) fn note(&self, text: impl Display) {
+        self.output.line(self.style.dim(format_args!("* {text}")));
+    }
+
+    /// Does what a line says. Returns why the node is to end, if it is.
+    pub(super) fn obey(&self, line: &str) -> Option<Stop> {
+        match Typed::parse(line) {
+            Ok(Typed::Nothing) => {}
+            Ok(Typed::Broadcast(text)) => self.broadcast(text),
+            Ok(Typed::Peers) => self.peers(),
+            Ok(Typed::Whisper { to, text }) => self.whisper(to, text),
+            Ok(Typed::Reply { number, text }) => self.reply(number, text),
+            Ok(Typed::Locate(name)) => self.locate(name),
+            Ok(Typed::Connect(addr)) => {
+                self.note(format_args!("{addr}: {}", join::connect(&self.socket, addr)));
+            }
+            Ok(Typed::Stats) => self.stats(),
+            Ok(Typed::Help) => self.help(),
+            Ok(Typed::Quit) => return Some(Stop::Quit),
+            Err(error) => self.note(error),
+        }
+        None
+    }
+
+    fn broadcast(&self, text: &str) {
+        match self.socket.send(&[text]) {
+            Ok(report) => self.report(&report),
+            Err(SendError::NoNeighbors) => {
+                self.note("not sent: nobody is connected; see /connect");
+            }
+            Err(error) => self.note(format_args!("not sent: {error}")),
+        }
+    }
+
+    fn report(&self, report: &SendReport) {
+        for (id, refusal) in report.refused() {
+            self.note(format_args!("{} did not take it: {refusal}", id.short()));
+        }
+    }
+
+    fn whisper(&self, name: &str, text: &str) {
+        match names::find(name, &self.known()) {
+            Ok(id) => match self.socket.whisper(&id, &[text]) {
+                Ok(()) => self.note(format_args!("whispered to {}", id.short())),
+                Err(error) => self.note(format_args!("not sent to {}: {error}", id.short())),
+            },
+            Err(error) => self.note(error),
+        }
+    }
+
+    fn reply(&self, number: Option<u64>, text: &str) {
+        let found = self.with(|kept| match number {
+            Some(number) => kept.find(number).cloned(),
+            None => kept.last().cloned(),
+        });
+        let Some(received) = found else {
+            return match number {
+                Some(number) => self.note(format_args!("there is no message #{number}")),
+                None => self.note("there is no message to reply to yet"),
+            };
+        };
+        let sender = received.message.sender();
+        match received.message.reply(&[text]) {
+            Ok(()) => self.note(format_args!("whispered to {}", sender.short())),
+            Err(error) => self.note(format_args!("not sent to {}: {error}", sender.short())),
+        }
+    }
+
+    fn locate(&self, name: &str) {
+        match names::find(name, &self.known()) {
+            Ok(id) => match self.socket.locate(&id) {
+                Ok(address) => {
+                    let address = super::safe::shown(address.to_string().as_bytes(), 300);
+                    self.note(format_args!("{} is at {address}, it is said", id.short()));
+                }
+                Err(error) => self.note(format_args!("{} was not found: {error}", id.short())),
+            },
+            Err(error) => self.note(error),
+        }
+    }
+
+    /// The nodes that can be named: neighbors, and who sent the last messages.
+    fn known(&self) -> BTreeSet<NodeId> {
+        let neighbors = self.socket.routing_table().into_iter().map(|info| info.id);
+        let senders: Vec<NodeId> = self.with(|kept| kept.senders().collect());
+        neighbors.chain(senders).filter(|id| *id != self.socket.id()).collect()
+    }
+
+    fn peers(&self) {
+        let table = self.socket.routing_table();
+        if table.is_empty() {
+            return self.note("nobody is connected; see /connect");
+        }
+        for info in &table {
+            self.output.line(peer_line(info, self.style));
+        }
+    }
+
+    fn stats(&self) {
+        let (stats, status) = (self.socket.stats(), self.socket.status());
+        let dropped = &stats.dropped;
+        self.output.line(format_args!("id         {}", self.socket.id()));
+        self.output.line(format_args!("listens    {}", self.socket.local_addr()));
+        self.output.line(format_args!(
+            "neighbors  {}",
+            grouped(u64::try_from(self.socket.routing_table().len()).unwrap_or(u64::MAX))
+        ));
+        self.output.line(format_args!(
+            "messages   {} came, {} shown once, {} dropped as copies, {} for another reason",
+            grouped(stats.received),
+            grouped(stats.delivered),
+            grouped(dropped.duplicate + dropped.echo + dropped.own),
+            grouped(dropped.stale + dropped.future + dropped.overload + dropped.bad_sender),
+        ));
+        self.output.line(format_args!(
+            "traffic    {} and {} in, {} and {} out",
+            count(stats.frames_in, "frame"),
+            count(stats.bytes_in, "byte"),
+            count(stats.frames_out, "frame"),
+            count(stats.bytes_out, "byte"),
+        ));
+        if status.is_nominal() {
+            self.output.line("status     Nominal");
+        }
+        for trouble in status.troubles() {
+            self.output.line(format_args!("trouble    {trouble}"));
+        }
+    }
+
+    fn help(&self) {
+        for (name, arguments, summary) in COMMANDS {
+            self.output.line(format_args!("  {:<22}{summary}", format!("{name} {arguments}")));
+        }
+        self.output.line("Everything else goes to everybody. The beginning of an ID is enough.");
+    }
+}
+
+fn peer_line(info: &PeerInfo, style: Style) -> String {
+    let direction = match info.direction {
+        Direction::Outgoing => "dialled",
+        Direction::Incoming => "dialled us",
+    };
+    let kind = if info.is_extended { "rs2p" } else { "py2p" };
+    let waiting = match info.backlog_len {
+        0 => String::new(),
+        len => format!(", {} wait", count(u64::try_from(len).unwrap_or(u64::MAX), "byte")),
+    };
+    let id = style.name(info.id.short());
+    format!("  {id}  {:<22}{kind}, {direction}{waiting}", info.addr.to_string())
+}

@@ -1,0 +1,37 @@
+//! Why a node could not be run.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use rs2p::BindError;
+
+#[derive(Debug)]
+pub(crate) enum NodeError {
+    /// The node could not be opened.
+    Bind { addr: String, error: BindError },
+    /// The operating system does not let the program know of Ctrl-C.
+    Signals(ctrlc::Error),
+    /// A thread could not be started.
+    Thread(io::Error),
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { addr, .. } => write!(f, "the node could not be opened at {addr}"),
+            Self::Signals(_) => write!(f, "Ctrl-C could not be taken over"),
+            Self::Thread(_) => write!(f, "a thread could not be started"),
+        }
+    }
+}
+
+impl Error for NodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Bind { error, .. } => Some(error),
+            Self::Signals(error) => Some(error),
+            Self::Thread(error) => Some(error),
+        }
+    }
+}

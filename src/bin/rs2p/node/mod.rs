@@ -1,0 +1,54 @@
+//! `rs2p node`: one node of a mesh, for a person at a terminal or for a program on a pipe.
+//!
+//! Opens the node, and closes it in good order whatever the reason is. What happens between is the
+//! business of [`chat`], lines for people, or of [`script`], lines of JSON. Both use the library
+//! as any program does: nothing here sees the wire or the inside of a node.
+
+mod chat;
+mod error;
+mod join;
+mod kept;
+mod lines;
+mod options;
+mod output;
+mod script;
+mod stop;
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use rs2p::MeshSocket;
+
+use crate::Failure;
+pub(crate) use error::NodeError;
+use options::Options;
+pub(crate) use options::{HELP, SUMMARY};
+use output::Output;
+
+pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
+    let options = Options::parse(parser)?;
+    let socket = open(&options)?;
+    let (stop, stopped) = mpsc::channel();
+    stop::on_signal(stop.clone()).map_err(NodeError::Signals)?;
+    let output = Output::new(stop);
+    let is_clean = if options.json {
+        script::run(&options, &socket, &output, &stopped)?
+    } else {
+        chat::run(&options, &socket, &output, &stopped)?
+    };
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn open(options: &Options) -> Result<MeshSocket, NodeError> {
+    let mut builder = MeshSocket::builder()
+        .encryption(options.encryption)
+        .subnet(&options.subnet)
+        .max_outgoing(options.max_outgoing)
+        .compressions(options.compressions);
+    if let Some(address) = &options.out_addr {
+        builder = builder.out_addr(address.clone());
+    }
+    builder
+        .bind(options.bind.as_str())
+        .map_err(|error| NodeError::Bind { addr: options.bind.clone(), error })
+}

@@ -1,0 +1,268 @@
+//! What the user asks of `rs2p node`.
+
+use std::ffi::OsString;
+
+use lexopt::Arg::Long;
+use rs2p::{Address, Compression, Compressions, Encryption};
+
+use crate::args::{self, UsageError};
+
+pub(crate) const SUMMARY: &str = "Run one node: a chat for people, JSON lines for programs";
+
+pub(crate) const HELP: &str = "\
+rs2p node: run one node of a mesh on this terminal
+
+Opens a node and, with --connect, joins a mesh through any of its nodes. A line that you type goes
+to every node of the mesh, and their messages appear above it. Lines that begin with a slash are
+commands: /peers, /whisper, /reply, /locate, /connect, /stats, /quit; /help explains them. Ctrl-C
+or Ctrl-D leaves the mesh. Input and output may also be files or pipes: then lines are sent as they
+are read, and the end of the input closes the node.
+
+The mesh is not encrypted, and nothing proves who sent a message.
+
+Usage: rs2p node [OPTIONS]
+
+Options:
+  --bind ADDR         Where to listen, as HOST:PORT; port 0 lets the operating system choose
+                      (default 127.0.0.1:0, which only this machine reaches)
+  --connect ADDR      Keep a connection to the node at HOST:PORT: dial it again whenever it is
+                      gone; may be given several times
+  --subnet S          The name that keeps this mesh apart from others (default mesh)
+  --encryption E      How connections are encrypted: Plaintext (default), which is not at all
+  --out-addr ADDR     Where others can reach this node, if that is not where it listens
+  --compression LIST  Compression methods to use, the preferred first: gzip, bz2, lzma with commas
+                      between them, or none (default: all that this program was built with)
+  --max-outgoing N    Dial nodes that others tell of up to N connections, 0 to 1000 (default 8)
+  --json              Obey JSON commands on stdin and print JSON on stdout, a line each
+  --no-events         With --json: print answers only; messages wait for `recv`
+  -h, --help          Print this
+
+Exit code: 0 where the node was closed and all that it had sent was taken by its neighbors, 1 where
+something was left unsent or the node could not be opened, 2 where the arguments are wrong. A
+second Ctrl-C ends the program at once, with 130.
+
+JSON: the first line is {\"event\": \"ready\"} with `id`, `addr` [host, port], `out_addr`, `protocol`
+[subnet, encryption], `protocol_id`, `compression`, `pid`. Each command is one line {\"cmd\": NAME,
+\"tag\": anything, ...}, at most 20 MiB, and is answered by {\"answer\": NAME, \"tag\": the same, \"ok\":
+true, ...}, or by \"ok\": false with `error`, a word, and `text`. Commands are done in order.
+  connect     addr, port [, id]         `result`: false for the own address and for neighbors;
+                                        `id` of who answered, or `note` why it did not last
+  send        packets [, type]          broadcast; `queued` and `refused` count neighbors
+  whisper     to, packets [, flag]      to a neighbor
+  raw         to, main, packets         any message to a neighbor; the first packet is the sub-flag
+  bytes       to, hex                   any bytes to a neighbor
+  recv        [timeout] [, max]         `messages` not received before; waits for one in seconds
+  reply       n, packets                whispers to the sender of message n, near or far
+  request     what [, rid]              asks where a node is, or with \"*\" for peers; without rid
+                                        the event `located` tells the outcome
+  renegotiate to, methods               asks a neighbor to compress by these from now on
+  setcomp     to, methods               compresses by these from now on, without a word
+  resend      to                        asks a neighbor to say its last message again
+  peers | pending | waterfalls          neighbors, open questions, messages passed on last
+  disconnect  to                        ends a connection; one of --connect is dialled again
+  status | clearstatus                  \"Nominal\" or [[kind, text, address], ..], and forgets them
+  id | ping | quit
+Packets are \"packets\", texts, or \"packets_hex\". A message has a number `n`, `main`, `sender`,
+`sender_hex`, `id`, `time`, `packets` (null where one is no UTF-8), `packets_hex`,
+`compression_fail`, and `at`, when it came. The last 4096 messages, and of those 64 MiB, can be
+received or replied to; `lost` in `status` counts those that were discarded unread.
+Events: ready, message, peer_join, peer_leave, exception, located, bye.
+
+Examples:
+  rs2p node
+  rs2p node --connect 127.0.0.1:4444
+  rs2p node --bind 0.0.0.0:4444 --subnet garden
+  echo hello | rs2p node --connect 127.0.0.1:4444
+  rs2p node --json --connect 127.0.0.1:4444
+";
+
+/// Every option, for suggestions.
+const NAMES: [&str; 10] = [
+    "--bind",
+    "--connect",
+    "--subnet",
+    "--encryption",
+    "--out-addr",
+    "--compression",
+    "--max-outgoing",
+    "--json",
+    "--no-events",
+    "--help",
+];
+
+const MAX_OUTGOING: usize = 1_000;
+
+const ENCRYPTIONS: [(&str, Encryption); 1] =
+    [(Encryption::Plaintext.name(), Encryption::Plaintext)];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) bind: String,
+    /// Addresses to keep connections to.
+    pub(super) connect: Vec<String>,
+    pub(super) subnet: String,
+    pub(super) encryption: Encryption,
+    pub(super) out_addr: Option<Address>,
+    pub(super) compressions: Compressions,
+    pub(super) max_outgoing: usize,
+    pub(super) json: bool,
+    pub(super) events: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: "127.0.0.1:0".to_owned(),
+            connect: Vec::new(),
+            subnet: "mesh".to_owned(),
+            encryption: Encryption::Plaintext,
+            out_addr: None,
+            compressions: Compressions::supported(),
+            max_outgoing: 8,
+            json: false,
+            events: true,
+        }
+    }
+}
+
+impl Options {
+    pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Self, UsageError> {
+        let mut options = Self::default();
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("bind") => options.bind = host_and_port("--bind", &parser.value()?)?,
+                Long("connect") => {
+                    options.connect.push(host_and_port("--connect", &parser.value()?)?);
+                }
+                Long("subnet") => options.subnet = text("--subnet", &parser.value()?)?,
+                Long("encryption") => {
+                    let value = parser.value()?;
+                    options.encryption = args::choice("--encryption", &value, &ENCRYPTIONS)?;
+                }
+                Long("out-addr") => {
+                    options.out_addr = Some(address("--out-addr", &parser.value()?)?);
+                }
+                Long("compression") => {
+                    options.compressions = compressions("--compression", &parser.value()?)?;
+                }
+                Long("max-outgoing") => {
+                    let range = 0..=MAX_OUTGOING;
+                    let value = parser.value()?;
+                    options.max_outgoing = args::number("--max-outgoing", &value, &range)?;
+                }
+                Long("json") => options.json = true,
+                Long("no-events") => options.events = false,
+                other => return Err(args::refuse(other, &NAMES)),
+            }
+        }
+        if !options.events && !options.json {
+            let because = "without --json there are no events".to_owned();
+            return Err(UsageError::Useless { option: "--no-events", because });
+        }
+        Ok(options)
+    }
+}
+
+fn bad(option: &'static str, value: &OsString, expected: &str) -> UsageError {
+    let value = value.to_string_lossy().into_owned();
+    UsageError::BadValue { option, value, expected: expected.to_owned() }
+}
+
+fn text(option: &'static str, value: &OsString) -> Result<String, UsageError> {
+    value.to_str().map(str::to_owned).ok_or_else(|| bad(option, value, "text"))
+}
+
+/// Reads an address whose host may be a name. What it means is found out when it is used.
+fn host_and_port(option: &'static str, value: &OsString) -> Result<String, UsageError> {
+    split(value)
+        .map(|_| value.to_string_lossy().into_owned())
+        .ok_or_else(|| bad(option, value, "an address as 127.0.0.1:4444, [::1]:4444 or name:4444"))
+}
+
+fn address(option: &'static str, value: &OsString) -> Result<Address, UsageError> {
+    let expected = "an address as 192.0.2.1:4444, [2001:db8::1]:4444 or name:4444";
+    match split(value) {
+        Some((host, port)) if port > 0 => Ok(Address { host: host.to_owned(), port }),
+        _ => Err(bad(option, value, expected)),
+    }
+}
+
+/// The host, without the brackets around an IPv6 address, and the port.
+fn split(value: &OsString) -> Option<(&str, u16)> {
+    let (host, port) = value.to_str()?.rsplit_once(':')?;
+    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_host = !host.is_empty() && !host.chars().any(char::is_whitespace);
+    match inside {
+        Some(inside) => Some((inside, port.parse().ok()?)),
+        None if is_host && !host.contains(':') => Some((host, port.parse().ok()?)),
+        None => None,
+    }
+}
+
+fn compressions(option: &'static str, value: &OsString) -> Result<Compressions, UsageError> {
+    let names: Vec<&str> =
+        Compression::all().filter(|method| method.is_supported()).map(Compression::name).collect();
+    let expected = format!("none, or of {} some with commas between them", names.join(", "));
+    let text = value.to_str().unwrap_or_default();
+    if text == "none" {
+        return Ok(Compressions::NONE);
+    }
+    if !text.split(',').all(|name| names.contains(&name)) {
+        return Err(bad(option, value, &expected));
+    }
+    Ok(Compressions::from_names(text.split(',')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &str) -> Result<Options, String> {
+        let parser = lexopt::Parser::from_args(args.split_whitespace());
+        Options::parse(parser).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let all = "--bind [::1]:0 --connect a:1 --connect=127.0.0.1:2 --subnet s --encryption \
+                   Plaintext --out-addr [2001:db8::1]:7 --compression gzip --max-outgoing 3 \
+                   --json --no-events";
+        let expected = Options {
+            bind: "[::1]:0".to_owned(),
+            connect: vec!["a:1".to_owned(), "127.0.0.1:2".to_owned()],
+            subnet: "s".to_owned(),
+            encryption: Encryption::Plaintext,
+            out_addr: Some(Address { host: "2001:db8::1".to_owned(), port: 7 }),
+            compressions: Compressions::from_names(["gzip"]),
+            max_outgoing: 3,
+            json: true,
+            events: false,
+        };
+        assert_eq!(parse(all), Ok(expected));
+        assert_eq!(parse(""), Ok(Options::default()));
+        assert_eq!(parse("--compression none").unwrap().compressions, Compressions::NONE);
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        let addresses = "an address as 127.0.0.1:4444, [::1]:4444 or name:4444";
+        for addr in ["4444", ":1", "a:", "a:b", "a:65536", "::1:4", ""] {
+            let error = parse(&format!("--connect={addr}")).unwrap_err();
+            assert_eq!(error, format!("--connect takes {addresses}, not `{addr}`"));
+        }
+        for (args, expected) in [
+            ("--encryption ROT13", "--encryption takes one of Plaintext, not `ROT13`"),
+            ("--max-outgoing 1001", "--max-outgoing takes a number from 0 to 1000, not `1001`"),
+            ("--no-events", "--no-events has no effect: without --json there are no events"),
+            ("--conect a:1", "unknown option `--conect`; did you mean `--connect`?"),
+            ("hello", "unexpected argument `hello`"),
+        ] {
+            assert_eq!(parse(args), Err(expected.to_owned()), "{args}");
+        }
+        assert!(parse("--out-addr a:0").is_err());
+        for list in ["", "zip", "gzip,", "gzip,zip", "none,gzip"] {
+            let error = parse(&format!("--compression={list}")).unwrap_err();
+            assert!(error.starts_with("--compression takes none, or of gzip"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a node has, as JSON shows it.
+
+use rs2p::{Address, Compression, Compressions, Direction, MessageId, PeerInfo, Trouble};
+use serde_json::{Map, Value, json};
+
+use super::super::kept::Received;
+
+pub(super) fn address(address: &Address) -> Value {
+    json!([address.host, address.port])
+}
+
+pub(super) fn methods(methods: &Compressions) -> Value {
+    methods.iter().map(Compression::name).collect()
+}
+
+/// A message with its number.
+pub(super) fn message(received: &Received) -> Map<String, Value> {
+    let Received { number, message, at } = received;
+    let wire = message.as_pathfinding();
+    let sender = message.sender();
+    let shown = [
+        ("n", json!(number)),
+        ("main", text(wire.msg_type())),
+        ("sender", json!(sender.as_str())),
+        ("sender_hex", json!(hex(sender.as_bytes()))),
+        ("id", json!(message.id().as_str())),
+        ("time", json!(message.time())),
+        ("packets", message.packets().map(text).collect()),
+        ("packets_hex", message.packets().map(hex).collect()),
+        ("compression_fail", json!(wire.compression_fail())),
+        ("at", json!(at)),
+    ];
+    shown.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
+
+/// A neighbor. `addr` is where it says it can be reached, `remote` where the connection leads.
+pub(super) fn peer(info: &PeerInfo) -> Value {
+    json!({
+        "id": info.id.as_str(),
+        "handler_id": info.id.as_str(),
+        "addr": info.announced.as_ref().map(address),
+        "remote": info.addr.to_string(),
+        "outgoing": info.direction == Direction::Outgoing,
+        "compression": methods(&info.compressions),
+        "extended": info.is_extended,
+        "backlog": info.backlog_len,
+    })
+}
+
+/// What went wrong: the kind, in words, and with whom.
+pub(super) fn trouble(trouble: &Trouble) -> [String; 3] {
+    [kind(trouble), trouble.reason.to_string(), trouble.addr.to_string()]
+}
+
+/// The name of the reason, without what belongs to it.
+fn kind(trouble: &Trouble) -> String {
+    let name = format!("{:?}", trouble.reason);
+    name.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+pub(super) fn waterfall((id, time): &(MessageId, u64)) -> Value {
+    json!([id.as_str(), time])
+}
+
+/// The text of a packet, null where it is none.
+fn text(packet: &[u8]) -> Value {
+    std::str::from_utf8(packet).map_or(Value::Null, Value::from)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,140 @@
+//! `rs2p node --json` where it differs from, or goes beyond, what a py2p node answers.
+
+use serde_json::{Value, json};
+
+use crate::running::{Running, output};
+
+fn read(line: &str) -> Value {
+    serde_json::from_str(line).unwrap()
+}
+
+fn answers(args: &str, input: &[u8]) -> Vec<Value> {
+    let (shown, complaint, code) = output(&format!("node --json {args}"), input);
+    assert_eq!((complaint.as_str(), code), ("", Some(0)), "{shown}");
+    let lines: Vec<Value> = shown.lines().map(read).collect();
+    assert_eq!(lines[0]["event"], "ready");
+    assert_eq!(lines.last().unwrap(), &json!({"event": "bye", "clean": true, "unsent": []}));
+    lines[1..lines.len() - 1].to_vec()
+}
+
+#[test]
+fn a_line_that_is_no_command_is_answered_and_the_next_is_done() {
+    let deep = "[".repeat(100_000);
+    let long = format!(r#"{{"cmd": "send", "packets": ["{}"]}}"#, "x".repeat(21 << 20));
+    let lines: [(&[u8], &str); 9] = [
+        (b"{\"cmd\": \"ping\"", "NoJson"),
+        (b"\0\x01", "NoJson"),
+        (deep.as_bytes(), "NoJson"),
+        (b"[1]", "NoObject"),
+        (b"{\"cmd\": 7}", "WrongField"),
+        (b"{\"cmd\": \"dance\"}", "UnknownCommand"),
+        (b"{\"cmd\": \"send\", \"packets_hex\": [\"f\"]}", "WrongField"),
+        (b"{\"cmd\": \"\xff\"}", "NotUtf8"),
+        (long.as_bytes(), "TooLong"),
+    ];
+    let mut input = Vec::new();
+    for (line, _) in lines {
+        input.extend_from_slice(line);
+        input.push(b'\n');
+    }
+    input.extend_from_slice(br#"{"cmd": "ping", "tag": 1}"#);
+    let answers = answers("--no-events", &input);
+    let kinds: Vec<&str> = answers.iter().filter_map(|answer| answer["error"].as_str()).collect();
+    assert_eq!(kinds, lines.map(|(_, kind)| kind));
+    let last = answers.last().unwrap();
+    assert_eq!(
+        (&last["answer"], &last["tag"], &last["ok"]),
+        (&json!("ping"), &json!(1), &json!(true))
+    );
+    assert_eq!(answers.len(), lines.len() + 1);
+}
+
+#[test]
+fn a_message_too_long_for_the_mesh_is_refused() {
+    let text = "x".repeat(5 << 20);
+    let mut first = Running::start("--json --no-events");
+    let port = read(&first.next())["addr"][1].clone();
+    let connect = json!({"cmd": "connect", "addr": "localhost", "port": port});
+    let input = format!("{connect}\n{}\n", json!({"cmd": "send", "packets": [text]}));
+    let answers = answers("--no-events", input.as_bytes());
+    assert_eq!((&answers[0]["result"], &answers[1]["error"]), (&json!(true), &json!("SendError")));
+    assert!(answers[1]["text"].as_str().unwrap().contains("exceeds the limit"), "{answers:?}");
+}
+
+#[test]
+fn what_happens_is_told_while_a_command_waits() {
+    let mut first = Running::start("--json");
+    let ready = read(&first.next());
+    first.say(r#"{"cmd": "recv", "timeout": 60}"#);
+    first.say(r#"{"cmd": "ping"}"#);
+    let mut second = Running::start(&format!("--json --connect 127.0.0.1:{}", ready["addr"][1]));
+    let id = read(&second.next())["id"].clone();
+    assert_eq!(read(&first.next()), json!({"event": "peer_join", "id": id}));
+    second.until("peer_join");
+    second.say(r#"{"cmd": "send", "packets": ["wake up"]}"#);
+    first.until("wake up");
+    // In the order of the commands, once there is something to receive.
+    let answers = [first.until("answer"), first.until("answer")].map(|line| read(&line));
+    assert_eq!(answers[0]["messages"][0]["packets"], json!(["broadcast", "wake up"]));
+    assert_eq!(answers[1]["answer"], "ping");
+    second.say(r#"{"cmd": "request", "what": "Nobody"}"#);
+    let asked = read(&second.until("\"rid\""));
+    assert_eq!(asked["answer"], "request", "{asked}");
+    let pending = json!({"cmd": "pending"}).to_string();
+    second.say(&pending);
+    assert_eq!(read(&second.until("pending"))["pending"], json!([asked["rid"]]));
+    let located = json!({"cmd": "request", "what": ready["id"]});
+    second.say(&located.to_string());
+    let outcome = read(&second.until("located"));
+    assert_eq!((&outcome["addr"], &outcome["text"]), (&ready["addr"], &Value::Null));
+}
+
+#[test]
+fn what_goes_wrong_is_an_exception_and_a_status() {
+    let mut node = Running::start("--json");
+    let ready = read(&node.next());
+    let mut stranger = Running::start("--json --subnet other");
+    stranger.next();
+    let connect = json!({"cmd": "connect", "addr": "127.0.0.1", "port": ready["addr"][1]});
+    stranger.say(&connect.to_string());
+    let answer = read(&stranger.until("\"answer\""));
+    assert_eq!((&answer["ok"], &answer["result"]), (&json!(true), &json!(true)), "{answer}");
+    assert!(answer["note"].is_string(), "{answer}");
+    let exception = read(&node.until("exception"));
+    assert_eq!(exception["type"], "WrongProtocol", "{exception}");
+    node.say(r#"{"cmd": "status"}"#);
+    let status = read(&node.until("\"status\""));
+    assert_eq!(status["status"][0][0], "WrongProtocol", "{status}");
+    node.say(r#"{"cmd": "clearstatus"}"#);
+    node.say(r#"{"cmd": "status"}"#);
+    node.until("Nominal");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_with_bye_even_while_a_command_waits() {
+    let mut node = Running::start("--json");
+    node.next();
+    node.say(r#"{"cmd": "ping"}"#);
+    node.say(r#"{"cmd": "recv", "timeout": 3600}"#);
+    node.until("ping");
+    node.kill("-INT");
+    assert_eq!(node.end().code(), Some(0));
+    assert!(node.shown.trim_end().ends_with(r#"{"clean":true,"event":"bye","unsent":[]}"#));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_node() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rs2p"))
+        .args(["node", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    // The first line may have gone out before.
+    drop(std::io::Write::write_all(&mut stdin, b"{\"cmd\": \"ping\"}\n"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
