@@ -53,7 +53,8 @@ fn what_cannot_be_done_is_said_in_a_line() {
     let input = b"hello\n/pears\n/whisper Ab hi\n/reply hi\n/reply #7 hi\n/locate x\n/peers\n\
                   /connect 127.0.0.1\n/connect 127.0.0.1:1\n\xff\xfe\n";
     let (shown, complaint, code) = output("node", input);
-    assert_eq!((complaint.as_str(), code), ("", Some(0)), "{shown}");
+    // Lines were not sent, and a script learns it from the exit code.
+    assert_eq!((complaint.as_str(), code), ("", Some(1)), "{shown}");
     let notes: Vec<&str> = shown.lines().skip(3).collect();
     let unknown =
         |id| format!("* no node is known whose id begins with `{id}`; a whole id always works");
@@ -71,7 +72,7 @@ fn what_cannot_be_done_is_said_in_a_line() {
     assert!(notes[8].starts_with("* 127.0.0.1:1: not connected: the network failed"), "{shown}");
     assert_eq!(
         notes[9..],
-        ["* not sent: the line is not UTF-8", "left the mesh; everything was sent"]
+        ["* not sent: the line is not UTF-8", "5 lines were not sent", "left the mesh"]
     );
 }
 
@@ -109,6 +110,13 @@ fn lines_that_are_piped_in_are_sent_before_the_node_leaves() {
     assert_eq!(code, Some(0));
     chat.until(": one");
     chat.until(": two");
+}
+
+#[test]
+fn a_piped_line_that_reaches_nobody_is_a_failure() {
+    let (shown, _, code) = output("node --connect 127.0.0.1:1", b"hello\n");
+    assert!(shown.ends_with("\n1 line was not sent\nleft the mesh\n"), "{shown}");
+    assert_eq!(code, Some(1));
 }
 
 #[cfg(unix)]
