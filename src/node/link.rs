@@ -103,6 +103,7 @@ impl Node {
     /// Ends every connection once what is queued has been sent, and takes no new ones.
     pub fn close(&mut self, now: Instant) {
         self.closing = true;
+        self.unprobed.clear();
         self.fail_requests();
         self.forget_seeds();
         let is_open = |connection: &Connection| !matches!(connection.phase, Phase::Closing(_));
@@ -367,6 +368,9 @@ impl Node {
         reason: CloseReason,
     ) {
         self.end_probe_of(now, conn);
+        if connection.is_probe() {
+            self.probe_next(now);
+        }
         if let (Phase::Closing(Some(id)), true) = (&connection.phase, self.closing) {
             if connection.backlog_len > 0 {
                 self.unsent.push((*id, connection.backlog_len));

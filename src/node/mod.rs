@@ -84,6 +84,8 @@ pub struct Node {
     requests: Requests,
     seeds: Seeds,
     recent_dials: RecentDials,
+    /// Connections whose peers are to be probed when fewer probes are under way.
+    unprobed: VecDeque<ConnId>,
     timers: Timers,
     outputs: VecDeque<Output>,
     stats: Stats,
@@ -141,6 +143,7 @@ impl Node {
             requests: Requests::default(),
             seeds: Seeds::default(),
             recent_dials: RecentDials::default(),
+            unprobed: VecDeque::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),

@@ -117,11 +117,25 @@ impl Node {
         };
         let from = connection.addr.ip();
         let probes = self.connections.values().filter(|other| other.is_probe());
-        if probes.clone().count() >= MAX_PROBES || probes.clone().any(|other| other.addr == addr) {
+        let is_fit = addr.ip().to_canonical() == from.to_canonical() && may_dial(addr, from);
+        if !is_fit || probes.clone().any(|other| other.addr == addr) {
             return;
         }
-        if addr.ip().to_canonical() == from.to_canonical() && may_dial(addr, from) {
+        if probes.count() >= MAX_PROBES {
+            self.unprobed.push_back(conn);
+        } else {
             self.open(now, addr, Phase::Probing(conn));
+        }
+    }
+
+    /// A probe is over: the next may begin.
+    pub(super) fn probe_next(&mut self, now: Instant) {
+        let mut probes = self.connections.values().filter(|other| other.is_probe()).count();
+        while probes < MAX_PROBES {
+            let Some(conn) = self.unprobed.pop_front() else { return };
+            let before = self.last_conn;
+            self.probe(now, conn);
+            probes += usize::from(self.last_conn != before);
         }
     }
 
