@@ -65,7 +65,8 @@ true, ...}, or by \"ok\": false with `error`, a word, and `text`. Commands are d
 Packets are \"packets\", texts, or \"packets_hex\". A message has a number `n`, `main`, `sender`,
 `sender_hex`, `id`, `time`, `packets` (null where one is no UTF-8), `packets_hex`,
 `compression_fail`, and `at`, when it came. The last 4096 messages, and of those 64 MiB, can be
-received or replied to; `lost` in `status` counts those that were discarded unread.
+received or replied to; `lost` in `status` counts those that were discarded unread. One `recv` takes
+up to 8 MiB of messages; the next one goes on.
 Events: ready, message, peer_join, peer_leave, exception, located, bye.
 
 Examples:
