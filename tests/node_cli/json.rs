@@ -138,3 +138,35 @@ fn a_reader_that_goes_away_ends_the_node() {
     drop(std::io::Write::write_all(&mut stdin, b"{\"cmd\": \"ping\"}\n"));
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure_in_one_line() {
+    use std::process::{Command, Stdio};
+    for mode in [&["node"][..], &["node", "--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = Command::new(env!("CARGO_BIN_EXE_rs2p"))
+            .args(mode)
+            .stdin(Stdio::null())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(complaint.starts_with("error: the output could not be written: "), "{complaint}");
+        assert_eq!((ended.status.code(), complaint.lines().count()), (Some(1), 1), "{complaint}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_node_whose_output_nobody_takes() {
+    let mut node = Running::unread("--json");
+    while node.byte() != b'\n' {}
+    // An answer longer than a pipe holds: once it has begun, who writes it waits for a reader.
+    node.say(&json!({"cmd": "ping", "tag": "x".repeat(1 << 20)}).to_string());
+    node.byte();
+    node.kill("-TERM");
+    let complaint = node.complaint();
+    assert!(complaint.starts_with("error: the output could not be written: "), "{complaint}");
+    assert_eq!(node.end().code(), Some(1));
+}

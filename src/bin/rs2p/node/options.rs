@@ -38,8 +38,8 @@ Options:
   -h, --help          Print this
 
 Exit code: 0 where the node was closed and all that it had sent was taken by its neighbors, 1 where
-something was left unsent or the node could not be opened, 2 where the arguments are wrong. A
-second Ctrl-C ends the program at once, with 130.
+something was left unsent, the node could not be opened or its output could not be written, 2 where
+the arguments are wrong. A second Ctrl-C ends the program at once, with 130.
 
 JSON: the first line is {\"event\": \"ready\"} with `id`, `addr` [host, port], `out_addr`, `protocol`
 [subnet, encryption], `protocol_id`, `compression`, `pid`. Each command is one line {\"cmd\": NAME,

@@ -31,8 +31,8 @@ impl Terminal {
 
     /// Gives the terminal back as it was.
     pub(super) fn restore(&self) {
-        // A terminal that has gone away needs nothing.
-        tcsetattr(io::stdin(), OptionalActions::Drain, &self.before).unwrap_or_default();
+        // A terminal that has gone away needs nothing, and one that is stopped is not waited for.
+        tcsetattr(io::stdin(), OptionalActions::Now, &self.before).unwrap_or_default();
     }
 }
 

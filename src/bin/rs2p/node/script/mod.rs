@@ -56,7 +56,7 @@ pub(super) fn run(
         "clean": report.is_clean(),
         "unsent": unsent.collect::<Vec<_>>(),
     });
-    output.last_line(bye);
+    output.last_line(bye).map_err(NodeError::Output)?;
     Ok(report.is_clean())
 }
 
