@@ -170,3 +170,16 @@ fn a_signal_ends_a_node_whose_output_nobody_takes() {
     assert!(complaint.starts_with("error: the output could not be written: "), "{complaint}");
     assert_eq!(node.end().code(), Some(1));
 }
+
+#[test]
+fn what_a_stranger_says_is_ascii_in_json() {
+    let mut first = Running::start("--json");
+    let port = read(&first.next())["addr"][1].clone();
+    let mut second = Running::start(&format!("--json --connect 127.0.0.1:{port}"));
+    second.until("peer_join");
+    let text = "\u{9b}2J \u{202e} \u{7f} größe 😀";
+    second.say(&json!({"cmd": "send", "type": "\u{9b}", "packets": [text]}).to_string());
+    let line = first.until("\"message\"");
+    assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line}");
+    assert_eq!(read(&line)["packets"], json!(["\u{9b}", text]));
+}

@@ -14,7 +14,6 @@ mod keys;
 mod names;
 mod news;
 mod room;
-mod safe;
 mod style;
 #[cfg(unix)]
 mod terminal;
@@ -32,6 +31,7 @@ use super::options::Options;
 use super::output::Output;
 use super::stop::Stop;
 use crate::console::{self, OutputError};
+use crate::safe;
 use input::{Input, Said};
 use room::Room;
 use style::Style;
