@@ -183,3 +183,73 @@ fn what_a_stranger_says_is_ascii_in_json() {
     assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line}");
     assert_eq!(read(&line)["packets"], json!(["\u{9b}", text]));
 }
+
+/// A node, and one that keeps a connection to it, with their ids.
+fn linked() -> [(Running, Value); 2] {
+    let mut first = Running::start("--json --max-outgoing 0");
+    let ready = read(&first.next());
+    let addr = format!("127.0.0.1:{}", ready["addr"][1]);
+    let mut second = Running::start(&format!("--json --max-outgoing 0 --connect {addr}"));
+    let id = read(&second.next())["id"].clone();
+    second.until("peer_join");
+    first.until("peer_join");
+    [(first, ready["id"].clone()), (second, id)]
+}
+
+fn ask(node: &mut Running, command: &Value) -> Value {
+    node.say(&command.to_string());
+    read(&node.until("\"answer\""))
+}
+
+#[test]
+fn a_connection_of_the_command_line_is_made_again() {
+    let [(mut first, _), (mut second, id)] = linked();
+    assert_eq!(ask(&mut first, &json!({"cmd": "disconnect", "to": id}))["ok"], true);
+    second.until("peer_leave");
+    second.until("peer_join");
+}
+
+#[test]
+fn methods_are_set_without_a_word_and_renegotiated_with_one() {
+    let [(mut first, _), (mut second, id)] = linked();
+    let methods =
+        |node: &mut Running| ask(node, &json!({"cmd": "peers"}))["peers"][0]["compression"].clone();
+    let to = ask(&mut second, &json!({"cmd": "peers"}))["peers"][0]["id"].clone();
+    let all = methods(&mut first);
+    assert_ne!(all, json!([]));
+    for (command, expected) in [("setcomp", &all), ("renegotiate", &json!([]))] {
+        ask(&mut second, &json!({"cmd": command, "to": to, "methods": []}));
+        assert_eq!(methods(&mut second), json!([]));
+        // What comes behind it on the connection has been taken once this is there.
+        ask(&mut second, &json!({"cmd": "whisper", "to": to, "packets": [command]}));
+        first.until("\"message\"");
+        assert_eq!(&methods(&mut first), expected, "{command} {id}");
+    }
+}
+
+#[test]
+fn what_was_passed_on_is_listed_and_what_is_not_compressed_is_told() {
+    let [(mut first, _), (mut second, _)] = linked();
+    ask(&mut second, &json!({"cmd": "send", "packets": ["x".repeat(1_000)]}));
+    let message = read(&first.until("\"message\""));
+    assert_eq!(message["compression_fail"], false);
+    let passed_on = ask(&mut first, &json!({"cmd": "waterfalls"}));
+    assert_eq!(passed_on["waterfalls"], json!([[message["id"], message["time"]]]));
+}
+
+#[test]
+fn a_trouble_is_told_once() {
+    let mut node = Running::start("--json");
+    let port = read(&node.next())["addr"][1].clone();
+    let addr = format!("127.0.0.1:{port}");
+    let mut stranger = Running::start("--json --subnet other");
+    ask(&mut stranger, &json!({"cmd": "connect", "addr": "127.0.0.1", "port": port}));
+    node.until("exception");
+    // Whenever something happens it is looked for troubles, too.
+    let mut neighbor = Running::start(&format!("--json --connect {addr}"));
+    neighbor.until("peer_join");
+    neighbor.end_input();
+    node.until("peer_leave");
+    let told = node.shown.lines().filter(|line| line.contains("WrongProtocol")).count();
+    assert_eq!(told, 1, "{}", node.shown);
+}

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Far above what anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Running {
     child: Child,
