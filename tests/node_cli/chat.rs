@@ -1,8 +1,8 @@
 //! The chat on a pipe: plain lines, and commands that answer in words.
 
-use rs2p::{Encryption, MeshSocket};
+use rs2p::{Address, Encryption, MeshSocket};
 
-use crate::running::{Running, output};
+use crate::running::{PATIENCE, Running, output};
 
 /// A chat, and another one that has joined it, with the beginnings of their ids.
 fn linked() -> ([Running; 2], [String; 2]) {
@@ -100,6 +100,59 @@ fn what_others_say_cannot_touch_the_terminal() {
     let shown = chat.until("xxx");
     assert!(shown.starts_with(&format!(r"#2 {sender} [a\u{{1b}}word]: xxx")), "{shown}");
     assert!(shown.ends_with("x.. (70,000 bytes in all)") && shown.len() < 1_200, "{shown}");
+}
+
+#[test]
+fn what_a_node_says_of_its_place_cannot_touch_the_terminal() {
+    let mut chat = Running::start("--max-outgoing 0");
+    let place = Address { host: "\x1b[2J\u{202e}".to_owned(), port: 1 };
+    let builder = MeshSocket::builder().encryption(Encryption::Plaintext).out_addr(place);
+    let node = builder.bind("127.0.0.1:0").unwrap();
+    node.connect(chat.addr()).unwrap();
+    chat.until("is a neighbor now");
+    chat.say(&format!("/locate {}", node.id()));
+    let shown = chat.until("it is said");
+    assert!(shown.contains(r"is at \u{1b}[2J\u{202e}:1"), "{shown}");
+}
+
+#[test]
+fn a_reply_with_a_number_goes_to_the_sender_of_that_message() {
+    let mut chat = Running::start("--max-outgoing 0");
+    let addr = chat.addr();
+    let [one, other] = ["#1", "#2"].map(|number| {
+        let builder = MeshSocket::builder().encryption(Encryption::Plaintext).max_outgoing(0);
+        let node = builder.bind("127.0.0.1:0").unwrap();
+        node.connect(&*addr).unwrap();
+        node.whisper(&node.routing_table()[0].id, &["said"]).unwrap();
+        chat.until(number);
+        node
+    });
+    chat.say("/reply #1 first");
+    chat.say("/reply last");
+    for (node, expected) in [(one, "first"), (other, "last")] {
+        let said = node.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert!(said.contents().eq([expected.as_bytes()]), "{said:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_the_node_at_once() {
+    let mut first = Running::start("--compression none");
+    let addr = first.addr();
+    let second = Running::start(&format!("--connect {addr}"));
+    first.until("is a neighbor now");
+    second.kill("-STOP");
+    // More than the operating system holds for a program that is stopped: the close waits for it.
+    for _ in 0..4 {
+        first.say(&"x".repeat(4_000_000));
+    }
+    first.say("/stats");
+    first.until("status");
+    // Two of one kind might be told as one.
+    first.kill("-INT");
+    first.kill("-TERM");
+    assert_eq!(first.end().code(), Some(130), "{}", first.shown);
 }
 
 #[test]

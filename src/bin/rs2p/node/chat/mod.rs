@@ -14,7 +14,6 @@ mod keys;
 mod names;
 mod news;
 mod room;
-mod safe;
 mod style;
 #[cfg(unix)]
 mod terminal;
@@ -31,7 +30,8 @@ use super::join::{self, Joined};
 use super::options::Options;
 use super::output::Output;
 use super::stop::Stop;
-use crate::console;
+use crate::console::{self, OutputError};
+use crate::safe;
 use input::{Input, Said};
 use room::Room;
 use style::Style;
@@ -58,7 +58,7 @@ pub(super) fn run(
     restore();
     started.map_err(NodeError::Thread)?;
     let report = socket.close();
-    part(&report, room.unsaid(), output);
+    part(&report, room.unsaid(), output).map_err(NodeError::Output)?;
     Ok(report.is_clean() && room.unsaid() == 0)
 }
 
@@ -84,7 +84,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Says what the close left behind, after so many lines that had not been said to anybody.
-fn part(report: &CloseReport, unsaid: u64, output: &Output) {
+fn part(report: &CloseReport, unsaid: u64, output: &Output) -> Result<(), OutputError> {
     for (id, len) in report.unsent() {
         let bytes = console::count(u64::try_from(*len).unwrap_or(u64::MAX), "byte");
         output.line(format_args!("{bytes} for {} were not sent", id.short()));
@@ -99,7 +99,7 @@ fn part(report: &CloseReport, unsaid: u64, output: &Output) {
         (false, false) => "left the mesh",
         (false, true) => "left the mesh without waiting any longer for its end",
     };
-    output.last_line(how);
+    output.last_line(how)
 }
 
 /// Joins the mesh, does what the lines say until there are no more, and has the node end.

@@ -15,6 +15,7 @@ use super::names;
 use super::style::Style;
 use super::typed::{COMMANDS, Typed};
 use crate::console::{count, grouped};
+use crate::safe;
 
 /// Clones share everything.
 #[derive(Clone, Debug)]
@@ -136,7 +137,7 @@ impl Room {
         match names::find(name, &self.known()) {
             Ok(id) => match self.socket.locate(&id) {
                 Ok(address) => {
-                    let address = super::safe::shown(address.to_string().as_bytes(), 300);
+                    let address = safe::shown(address.to_string().as_bytes(), 300);
                     self.note(format_args!("{} is at {address}, it is said", id.short()));
                 }
                 Err(error) => self.note(format_args!("{} was not found: {error}", id.short())),
