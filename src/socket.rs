@@ -5,9 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-
-use crate::driver::{Daemon, Started, owned};
+use crate::driver::{Answer, Daemon, Started, answer, owned};
 use crate::error::{ConnectError, LocateError, RecvError, SendError, WhisperError};
 use crate::event::{Direction, Event, PeerInfo, SendReport};
 use crate::message::Message;
@@ -81,7 +79,7 @@ impl MeshSocket {
 
     /// Begins to connect, and returns at once.
     pub fn start_connect(&self, addr: SocketAddr) -> Connecting {
-        let (dialer, outcome) = crossbeam_channel::bounded(1);
+        let (dialer, outcome) = answer();
         self.inner.started.handle.tell(move |daemon| daemon.dial(addr, dialer));
         Connecting { outcome }
     }
@@ -155,12 +153,12 @@ impl MeshSocket {
         timeout: Duration,
     ) -> Result<SendReport, SendError> {
         let packets = owned(packets);
-        let (sender, outcome) = crossbeam_channel::bounded(1);
+        let (sender, outcome) = answer();
         self.inner
             .started
             .handle
             .tell(move |daemon| daemon.send_when_room(packets, timeout, sender));
-        outcome.recv().unwrap_or(Err(SendError::Closed))
+        outcome.wait().unwrap_or(Err(SendError::Closed))
     }
 
     /// Sends packets to one node alone. Where it is no neighbor it is located and dialled first,
@@ -196,9 +194,9 @@ impl MeshSocket {
     /// latest.
     pub fn locate(&self, id: &NodeId) -> Result<Address, LocateError> {
         let id = *id;
-        let (locator, outcome) = crossbeam_channel::bounded(1);
+        let (locator, outcome) = answer();
         self.inner.started.handle.tell(move |daemon| daemon.locate(&id, locator));
-        outcome.recv().unwrap_or(Err(LocateError::Closed))
+        outcome.wait().unwrap_or(Err(LocateError::Closed))
     }
 
     /// Waits for a message.
@@ -270,7 +268,7 @@ impl MeshSocket {
     ///
     /// As [`MeshSocket::recv`].
     pub fn next_event(&self, timeout: Duration) -> Result<Option<Event>, RecvError> {
-        self.inner.started.events.recv(Some(timeout))
+        self.inner.started.events.recv_timeout(timeout)
     }
 
     /// The events as they come, until the socket is closed. Messages are none of them. What the
@@ -278,8 +276,8 @@ impl MeshSocket {
     pub fn events(&self) -> impl Iterator<Item = Event> {
         std::iter::from_fn(|| {
             loop {
-                match self.inner.started.events.recv(None) {
-                    Ok(event) => return event,
+                match self.inner.started.events.recv() {
+                    Ok(event) => return Some(event),
                     Err(RecvError::Lagged(_)) => {}
                     Err(_) => return None,
                 }
@@ -396,10 +394,10 @@ impl MeshSocket {
 impl Inner {
     fn close(&self, timeout: Duration) -> CloseReport {
         self.started.handle.tell(Daemon::close);
-        let ended = self.started.ended.recv_timeout(timeout);
-        match (ended, self.started.ending.get()) {
-            (Err(RecvTimeoutError::Timeout), _) | (_, None) => CloseReport::new(false, Vec::new()),
-            (_, Some(ending)) => CloseReport::new(ending.failure.is_none(), ending.unsent.clone()),
+        let ended = self.started.ended.wait_timeout(timeout);
+        match ended.and_then(|_| self.started.ending.get()) {
+            Some(ending) => CloseReport::new(ending.failure.is_none(), ending.unsent.clone()),
+            None => CloseReport::new(false, Vec::new()),
         }
     }
 }
@@ -414,7 +412,7 @@ impl Drop for Inner {
 #[derive(Debug)]
 #[must_use = "the outcome is lost otherwise"]
 pub struct Connecting {
-    outcome: Receiver<Result<NodeId, ConnectError>>,
+    outcome: Answer<Result<NodeId, ConnectError>>,
 }
 
 impl Connecting {
@@ -424,17 +422,14 @@ impl Connecting {
     ///
     /// [`ConnectError`], once it is known that there will be no connection.
     pub fn wait(self) -> Result<NodeId, ConnectError> {
-        self.outcome.recv().unwrap_or(Err(ConnectError::SocketClosed))
+        self.outcome.wait().unwrap_or(Err(ConnectError::SocketClosed))
     }
 
     /// Waits for the outcome at most so long; `None` when the time is up. Once it has been told,
     /// it is [`ConnectError::SocketClosed`].
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<NodeId, ConnectError>> {
-        match self.outcome.recv_timeout(timeout) {
-            Ok(outcome) => Some(outcome),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(ConnectError::SocketClosed)),
-        }
+        let outcome = self.outcome.wait_timeout(timeout)?;
+        Some(outcome.unwrap_or(Err(ConnectError::SocketClosed)))
     }
 }
 

@@ -149,7 +149,7 @@ fn a_simulated_mesh_of_every_shape_delivers_everything() {
 
 #[test]
 fn a_simulation_repeats_by_its_seed_with_and_without_faults() {
-    let faults = "--faults cuts,partitions=2,pauses,crashes,clocks,black-holes=3";
+    let faults = "--faults cuts,partitions=2,pauses,crashes,clocks,black-holes=3,clogs,stalls,resets,refusals";
     for faults in ["", faults] {
         let run = |seed| simulated(&format!("--nodes 12 --degree 3 --seed {seed} {faults}"));
         assert_eq!(run(4), run(4));

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-
 use super::Daemon;
-use super::waiting::{SendOutcome, WaitingSend, answer};
+use super::answer::Asker;
+use super::waiting::{SendOutcome, WaitingSend};
 use crate::error::{ConnectError, DialError, LocateError, SendError, WhisperError};
 use crate::node::{Node, Whispered};
 use crate::time::Instant;
@@ -20,24 +19,24 @@ impl Daemon {
     }
 
     /// Dials, and lets `dialer` know what becomes of it.
-    pub(crate) fn dial(&mut self, addr: SocketAddr, dialer: Sender<Result<NodeId, ConnectError>>) {
+    pub(crate) fn dial(&mut self, addr: SocketAddr, dialer: Asker<Result<NodeId, ConnectError>>) {
         let now = self.clock.now();
         match self.node.dial(now, addr) {
             Ok(conn) | Err(DialError::AlreadyDialing(conn)) => {
                 self.waiting.add_dialer(conn, dialer);
             }
-            Err(DialError::Closed) => answer(&dialer, Err(ConnectError::SocketClosed)),
-            Err(error) => answer(&dialer, Err(ConnectError::Dial(error))),
+            Err(DialError::Closed) => dialer.answer(Err(ConnectError::SocketClosed)),
+            Err(error) => dialer.answer(Err(ConnectError::Dial(error))),
         }
     }
 
     /// Asks where a node is, and lets `locator` know.
-    pub(crate) fn locate(&mut self, id: &NodeId, locator: Sender<Result<Address, LocateError>>) {
+    pub(crate) fn locate(&mut self, id: &NodeId, locator: Asker<Result<Address, LocateError>>) {
         let now = self.clock.now();
         match self.node.locate(now, id) {
             Ok(request_id) => self.waiting.add_locator(request_id, locator),
-            Err(SendError::Closed) => answer(&locator, Err(LocateError::Closed)),
-            Err(error) => answer(&locator, Err(LocateError::Send(error))),
+            Err(SendError::Closed) => locator.answer(Err(LocateError::Closed)),
+            Err(error) => locator.answer(Err(LocateError::Send(error))),
         }
     }
 
@@ -47,15 +46,15 @@ impl Daemon {
         id: &NodeId,
         sub_flag: &[u8],
         packets: &[Vec<u8>],
-        whisperer: Sender<Result<(), WhisperError>>,
+        whisperer: Asker<Result<(), WhisperError>>,
     ) {
         let now = self.clock.now();
         match self.node.whisper_as(now, id, sub_flag, packets) {
-            Ok(Whispered::Queued) => answer(&whisperer, Ok(())),
+            Ok(Whispered::Queued) => whisperer.answer(Ok(())),
             Ok(Whispered::Locating(request_id)) => {
                 self.waiting.add_whisperer(request_id, whisperer);
             }
-            Err(error) => answer(&whisperer, Err(WhisperError::Send(error))),
+            Err(error) => whisperer.answer(Err(WhisperError::Send(error))),
         }
     }
 
@@ -64,7 +63,7 @@ impl Daemon {
         &mut self,
         packets: Vec<Vec<u8>>,
         timeout: Duration,
-        sender: Sender<SendOutcome>,
+        sender: Asker<SendOutcome>,
     ) {
         let deadline = self.clock.now() + timeout;
         self.waiting.add_sender(WaitingSend { packets, deadline, sender });
@@ -86,7 +85,7 @@ impl Daemon {
             let len = send.packets.iter().map(|packet| packet.len() + 4).sum();
             if send.deadline <= now || self.node.has_room(len) {
                 let outcome = self.node.broadcast(now, &send.packets);
-                answer(&send.sender, outcome);
+                send.sender.answer(outcome);
                 self.carry_out();
                 sent = true;
             } else {
@@ -103,7 +102,7 @@ impl Daemon {
         }
         let now = self.clock.now();
         for send in self.waiting.take_senders() {
-            answer(&send.sender, Err(SendError::Closed));
+            send.sender.answer(Err(SendError::Closed));
         }
         self.waiting.dismiss_dialers();
         self.node.close(now);

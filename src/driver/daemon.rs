@@ -9,7 +9,6 @@ use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 
 use super::clock::Clock;
-use super::events::EventSender;
 use super::handle::{Alarm, Command};
 use super::inbox::InboxSender;
 use super::listener::Listener;
@@ -17,6 +16,7 @@ use super::peer_count::PeerCount;
 use super::stream::Stream;
 use super::waiting::Waiting;
 use crate::conn_id::ConnId;
+use crate::event::{Delivery, Event};
 use crate::node::{Input, Node, Stats};
 use crate::wire::NodeId;
 
@@ -25,9 +25,6 @@ pub(super) const WAKER: Token = Token(usize::MAX - 1);
 
 /// The most events taken from the poller at once.
 const MAX_EVENTS: usize = 256;
-
-/// The most commands done in one turn.
-const MAX_COMMANDS: usize = 1_024;
 
 /// The bytes read in one system call, and from one connection in one turn: enough to be worth the
 /// call, little enough that no peer keeps the others waiting.
@@ -44,8 +41,8 @@ pub(super) struct Parts {
     pub(super) listener: Listener,
     pub(super) commands: Receiver<Command>,
     pub(super) alarm: Arc<Alarm>,
-    pub(super) inbox: InboxSender,
-    pub(super) events: EventSender,
+    pub(super) inbox: InboxSender<Delivery>,
+    pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
 }
 
@@ -66,8 +63,8 @@ pub(crate) struct Daemon {
     pub(super) waiting: Waiting,
     commands: Receiver<Command>,
     alarm: Arc<Alarm>,
-    pub(super) inbox: InboxSender,
-    pub(super) events: EventSender,
+    pub(super) inbox: InboxSender<Delivery>,
+    pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
     pub(super) buffer: Vec<u8>,
     wakeups: u64,
@@ -164,7 +161,6 @@ impl Daemon {
         let more_to_do = !self.readable.is_empty()
             || !self.writable.is_empty()
             || !self.paused.is_empty()
-            || !self.commands.is_empty()
             || listener.is_some_and(Listener::wants_turn);
         let due = [
             self.node.poll_timeout(),
@@ -192,18 +188,19 @@ impl Daemon {
 
     fn run_commands(&mut self) {
         self.alarm.silence();
-        for _ in 0..MAX_COMMANDS {
-            let Ok(command) = self.commands.try_recv() else { break };
+        // Those that come meanwhile have a turn of their own.
+        for _ in 0..self.commands.len() {
+            let Ok(command) = self.commands.try_recv() else { return };
             command(self);
             self.carry_out();
         }
     }
 }
 
-/// However the loop ends, nobody waits for neighbors or for a command any more.
+/// However the loop ends, nobody waits for neighbors any more; and with the receiver of the commands
+/// go those that wait in it, and with them whoever waits for one.
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.peers.close();
-        self.alarm.end(&self.commands);
     }
 }

@@ -4,23 +4,25 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use mio::Waker;
 
 use super::Daemon;
+use super::answer::answer;
 use crate::error::{SendError, WhisperError};
 use crate::wire::NodeId;
 
 /// Something to do on the event loop.
 pub(super) type Command = Box<dyn FnOnce(&mut Daemon) + Send>;
 
+/// The most commands that wait for the loop, but for one of each thread; whoever has one more waits
+/// until these are done.
+const MAX_WAITING: usize = 1_024;
+
 /// Lets any thread ask the event loop for something.
 #[derive(Clone)]
 pub(crate) struct Handle {
     commands: Sender<Command>,
-    /// The loop's end of the queue. A queue with a bound keeps what is in it as long as it has
-    /// either end, so that what the loop did not take has to be taken out.
-    queued: Receiver<Command>,
     alarm: Arc<Alarm>,
 }
 
@@ -29,13 +31,11 @@ pub(crate) struct Handle {
 pub(super) struct Alarm {
     waker: Waker,
     ringing: AtomicBool,
-    /// The loop takes no more commands.
-    over: AtomicBool,
 }
 
 impl Alarm {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { waker, ringing: AtomicBool::new(false), over: AtomicBool::new(false) }
+        Self { waker, ringing: AtomicBool::new(false) }
     }
 
     fn ring(&self) {
@@ -51,33 +51,29 @@ impl Alarm {
         // A read-modify-write, so that the commands of whoever rang before are seen after it.
         self.ringing.swap(false, Ordering::AcqRel);
     }
-
-    /// Called by the loop when it has ended: lets go of the commands that it will not do, and with
-    /// them of whoever waits for one. Those that come later are let go by whoever sends them.
-    pub(super) fn end(&self, queued: &Receiver<Command>) {
-        self.over.store(true, Ordering::SeqCst);
-        discard_all(queued);
-    }
 }
 
 impl Handle {
-    pub(super) fn new(
-        commands: Sender<Command>,
-        queued: Receiver<Command>,
-        alarm: Arc<Alarm>,
-    ) -> Self {
-        Self { commands, queued, alarm }
+    pub(super) fn new(commands: Sender<Command>, alarm: Arc<Alarm>) -> Self {
+        Self { commands, alarm }
     }
 
     /// Runs `work` on the loop. Returns whether the loop may still do it: one that has ended does
     /// not.
     pub(crate) fn tell(&self, work: impl FnOnce(&mut Daemon) + Send + 'static) -> bool {
-        let taken = self.commands.send(Box::new(work)).is_ok();
-        self.alarm.ring();
-        // Either the loop, having said that it is over, finds the command, or this finds it said.
-        if self.alarm.over.load(Ordering::SeqCst) {
-            discard_all(&self.queued);
-            return false;
+        if self.commands.len() >= MAX_WAITING {
+            let (asker, done) = answer();
+            self.put(Box::new(move |_| asker.answer(())));
+            // A loop that has ended is met by the next call.
+            let _ = done.wait();
+        }
+        self.put(Box::new(work))
+    }
+
+    fn put(&self, command: Command) -> bool {
+        let taken = self.commands.send(command).is_ok();
+        if taken {
+            self.alarm.ring();
         }
         taken
     }
@@ -87,16 +83,11 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Daemon) -> T + Send + 'static,
     ) -> Option<T> {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        self.tell(move |daemon| {
-            // The asker waits, unless its thread was ended.
-            drop(sender.send(work(daemon)));
-        });
-        receiver.recv().ok()
+        let (asker, answer) = answer();
+        self.tell(move |daemon| asker.answer(work(daemon)));
+        answer.wait().ok()
     }
-}
 
-impl Handle {
     /// Whispers to a node, and waits until it is on its way.
     pub(crate) fn whisper<P: AsRef<[u8]>>(
         &self,
@@ -105,14 +96,16 @@ impl Handle {
         packets: &[P],
     ) -> Result<(), WhisperError> {
         let (packets, sub_flag) = (owned(packets), sub_flag.to_vec());
-        let (whisperer, outcome) = crossbeam_channel::bounded(1);
+        let (whisperer, outcome) = answer();
         self.tell(move |daemon| daemon.whisper(&id, &sub_flag, &packets, whisperer));
-        outcome.recv().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
+        outcome.wait().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
     }
 }
 
-fn discard_all(queued: &Receiver<Command>) {
-    while queued.try_recv().is_ok() {}
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("waiting", &self.commands.len()).finish_non_exhaustive()
+    }
 }
 
 /// Packets that can go to the loop's thread.
@@ -120,18 +113,11 @@ pub(crate) fn owned<P: AsRef<[u8]>>(packets: &[P]) -> Vec<Vec<u8>> {
     packets.iter().map(|packet| packet.as_ref().to_vec()).collect()
 }
 
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("commands", &self.commands.len()).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
     use std::thread;
     use std::time::Duration;
-
-    use crossbeam_channel::unbounded;
 
     use super::*;
     use crate::driver::{InboxLimits, Started, bind};
@@ -154,7 +140,7 @@ mod tests {
         // One thread alone meets the loop on its way to sleep each time; more of them meet it
         // while another rings, too.
         for count in [1, 2, 8] {
-            let (done, results) = unbounded();
+            let (done, results) = channel();
             for _ in 0..count {
                 let (handle, done) = (started.handle.clone(), done.clone());
                 thread::spawn(move || {
@@ -173,11 +159,11 @@ mod tests {
     #[test]
     fn the_last_of_many_commands_sent_at_once_is_not_missed() {
         let started = start();
-        let (done, results) = unbounded();
+        let (done, results) = channel();
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let (handle, done) = (started.handle.clone(), done.clone());
-                let (go, starts) = unbounded();
+                let (go, starts) = channel();
                 thread::spawn(move || {
                     for () in starts {
                         let done = done.clone();
@@ -203,7 +189,7 @@ mod tests {
     fn more_threads_than_the_queue_has_places_are_all_served_in_turn() {
         const PER_THREAD: usize = 500;
         let started = start();
-        let (sender, results) = unbounded();
+        let (sender, results) = channel();
         for thread in 0..8 {
             let (handle, sender) = (started.handle.clone(), sender.clone());
             thread::spawn(move || {
@@ -228,7 +214,7 @@ mod tests {
         for _ in 0..50 {
             let started = start();
             let handle = started.handle.clone();
-            let (done, result) = unbounded();
+            let (done, result) = channel();
             thread::spawn(move || {
                 while handle.ask(|_| ()).is_some() {}
                 done.send(handle.tell(|_| ()))

@@ -5,10 +5,10 @@
 //! nothing of the protocol: bytes go through it unread, and every decision is the node's. No
 //! system call here blocks but the poller's own wait, and reading never waits for writing.
 
+mod answer;
 mod calls;
 mod clock;
 mod daemon;
-mod events;
 mod handle;
 mod inbox;
 mod listener;
@@ -20,6 +20,7 @@ mod stream;
 mod transfer;
 mod waiting;
 
+pub(crate) use answer::{Answer, answer};
 pub(crate) use daemon::Daemon;
 pub(crate) use handle::{Handle, owned};
 pub(crate) use inbox::InboxLimits;

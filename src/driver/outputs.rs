@@ -64,8 +64,11 @@ impl Daemon {
             }
         }
         match event {
-            Event::Message(delivery) => self.inbox.push(delivery),
-            event => self.events.push(event),
+            Event::Message(delivery) => {
+                let len = delivery.message.packets().body().len();
+                self.inbox.push(delivery, len);
+            }
+            event => self.events.push(event, 0),
         }
     }
 }

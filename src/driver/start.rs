@@ -6,37 +6,37 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Waker};
 
+use super::answer::{Answer, answer};
 use super::clock::Clock;
 use super::daemon::{Daemon, Ending, LISTENER, Parts, WAKER};
-use super::events::EventQueue;
 use super::handle::{Alarm, Handle};
 use super::inbox::{Inbox, InboxLimits};
 use super::listener::Listener;
 use super::peer_count::PeerCount;
 use crate::error::BindError;
+use crate::event::{Delivery, Event};
 use crate::node::{Config, Node};
 use crate::wire::{Address, NodeId};
 
-/// The most commands that wait for the loop; a thread that sends one more waits.
-const MAX_COMMANDS: usize = 1_024;
+/// A user who asks for no events loses nothing but events.
+const EVENT_LIMITS: InboxLimits = InboxLimits { count: 1_024, len: usize::MAX };
 
 /// What a started event loop leaves in the user's hands.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) handle: Handle,
-    pub(crate) inbox: Inbox,
-    pub(crate) events: EventQueue,
+    pub(crate) inbox: Inbox<Delivery>,
+    pub(crate) events: Inbox<Event>,
     pub(crate) peers: Arc<PeerCount>,
     pub(crate) id: NodeId,
     pub(crate) local_addr: SocketAddr,
     pub(crate) out_addr: Address,
     pub(crate) linger_timeout: Duration,
-    /// Disconnected once the loop has ended.
-    pub(crate) ended: Receiver<()>,
+    /// Never given, and given up once the loop has ended.
+    pub(crate) ended: Answer<()>,
     /// What the loop left, once it has ended.
     pub(crate) ending: Arc<OnceLock<Ending>>,
 }
@@ -61,22 +61,22 @@ pub(crate) fn bind(
     poll.registry().register(&mut socket, LISTENER, Interest::READABLE).map_err(BindError::Io)?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Io)?;
     let alarm = Arc::new(Alarm::new(waker));
-    let (command_sender, commands) = crossbeam_channel::bounded(MAX_COMMANDS);
+    let (commands, queued) = crossbeam_channel::unbounded();
     let (inbox_sender, inbox) = Inbox::new(inbox_limits);
-    let (event_sender, events) = EventQueue::new();
+    let (event_sender, events) = Inbox::new(EVENT_LIMITS);
     let peers = Arc::new(PeerCount::default());
     let mut daemon = Daemon::new(Parts {
         node,
         clock,
         poll,
         listener: Listener::new(socket),
-        commands: commands.clone(),
+        commands: queued,
         alarm: Arc::clone(&alarm),
         inbox: inbox_sender,
         events: event_sender,
         peers: Arc::clone(&peers),
     });
-    let (running, ended) = crossbeam_channel::bounded(0);
+    let (running, ended) = answer();
     let ending = Arc::new(OnceLock::new());
     let left = Arc::clone(&ending);
     thread::Builder::new()
@@ -88,7 +88,7 @@ pub(crate) fn bind(
             drop(running);
         })
         .map_err(BindError::Io)?;
-    let handle = Handle::new(command_sender, commands, alarm);
+    let handle = Handle::new(commands, alarm);
     Ok(Started {
         handle,
         inbox,

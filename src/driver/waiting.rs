@@ -1,9 +1,6 @@
 //! The user's threads that wait for something to happen on the loop.
 
-use std::collections::BTreeMap;
-
-use crossbeam_channel::Sender;
-
+use super::answer::Asker;
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, ConnectError, DialError, LocateError, SendError, WhisperError};
 use crate::event::SendReport;
@@ -16,9 +13,9 @@ pub(crate) type SendOutcome = Result<SendReport, SendError>;
 /// Who waits for what. Each is answered once; whoever has stopped waiting is passed over.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    dialers: BTreeMap<ConnId, Vec<Sender<Result<NodeId, ConnectError>>>>,
-    locators: BTreeMap<RequestId, Sender<Result<Address, LocateError>>>,
-    whisperers: BTreeMap<RequestId, Sender<Result<(), WhisperError>>>,
+    dialers: Vec<(ConnId, Asker<Result<NodeId, ConnectError>>)>,
+    locators: Vec<(RequestId, Asker<Result<Address, LocateError>>)>,
+    whisperers: Vec<(RequestId, Asker<Result<(), WhisperError>>)>,
     /// Messages that wait for room at every neighbor.
     senders: Vec<WaitingSend>,
 }
@@ -29,32 +26,28 @@ pub(super) struct WaitingSend {
     pub(super) packets: Vec<Vec<u8>>,
     /// When it is sent to those that have room.
     pub(super) deadline: Instant,
-    pub(super) sender: Sender<SendOutcome>,
+    pub(super) sender: Asker<SendOutcome>,
 }
 
 impl Waiting {
-    pub(super) fn add_dialer(
-        &mut self,
-        conn: ConnId,
-        dialer: Sender<Result<NodeId, ConnectError>>,
-    ) {
-        self.dialers.entry(conn).or_default().push(dialer);
+    pub(super) fn add_dialer(&mut self, conn: ConnId, dialer: Asker<Result<NodeId, ConnectError>>) {
+        self.dialers.push((conn, dialer));
     }
 
     pub(super) fn add_locator(
         &mut self,
         request_id: RequestId,
-        locator: Sender<Result<Address, LocateError>>,
+        locator: Asker<Result<Address, LocateError>>,
     ) {
-        self.locators.insert(request_id, locator);
+        self.locators.push((request_id, locator));
     }
 
     pub(super) fn add_whisperer(
         &mut self,
         request_id: RequestId,
-        whisperer: Sender<Result<(), WhisperError>>,
+        whisperer: Asker<Result<(), WhisperError>>,
     ) {
-        self.whisperers.insert(request_id, whisperer);
+        self.whisperers.push((request_id, whisperer));
     }
 
     pub(super) fn add_sender(&mut self, send: WaitingSend) {
@@ -62,15 +55,15 @@ impl Waiting {
     }
 
     pub(super) fn dialed(&mut self, conn: ConnId, outcome: Result<NodeId, DialFailure>) {
-        for dialer in self.dialers.remove(&conn).unwrap_or_default() {
-            answer(&dialer, outcome.map_err(DialFailure::into));
+        while let Some(dialer) = take(&mut self.dialers, conn) {
+            dialer.answer(outcome.map_err(DialFailure::into));
         }
     }
 
     /// The socket is closed: no dial leads anywhere any more.
     pub(super) fn dismiss_dialers(&mut self) {
-        for dialer in std::mem::take(&mut self.dialers).into_values().flatten() {
-            answer(&dialer, Err(ConnectError::SocketClosed));
+        for (_, dialer) in std::mem::take(&mut self.dialers) {
+            dialer.answer(Err(ConnectError::SocketClosed));
         }
     }
 
@@ -79,14 +72,14 @@ impl Waiting {
         request_id: &RequestId,
         outcome: Result<Address, LocateError>,
     ) {
-        if let Some(locator) = self.locators.remove(request_id) {
-            answer(&locator, outcome);
+        if let Some(locator) = take(&mut self.locators, *request_id) {
+            locator.answer(outcome);
         }
     }
 
     pub(super) fn whispered(&mut self, request_id: &RequestId, outcome: Result<(), WhisperError>) {
-        if let Some(whisperer) = self.whisperers.remove(request_id) {
-            answer(&whisperer, outcome);
+        if let Some(whisperer) = take(&mut self.whisperers, *request_id) {
+            whisperer.answer(outcome);
         }
     }
 
@@ -123,15 +116,17 @@ impl From<DialFailure> for ConnectError {
     }
 }
 
-/// Whoever asked may have stopped waiting; a queue of one place always has room for the answer.
-pub(super) fn answer<T>(asker: &Sender<T>, outcome: T) {
-    drop(asker.try_send(outcome));
+/// Takes one that waits under this name. They are as many as the user has calls open.
+fn take<K: PartialEq, A>(waiting: &mut Vec<(K, A)>, name: K) -> Option<A> {
+    let place = waiting.iter().position(|(other, _)| *other == name)?;
+    Some(waiting.swap_remove(place).1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossbeam_channel::{Receiver, TryRecvError, bounded};
+    use crate::driver::answer::{Answer, Unanswered, answer};
+    use std::time::Duration;
 
     fn conn(number: u64) -> ConnId {
         ConnId::from_number(number)
@@ -142,16 +137,22 @@ mod tests {
     }
 
     /// The answer, and whether the other end can answer no more.
-    fn only_answer<T>(outcome: &Receiver<T>) -> Option<T> {
-        let answer = outcome.try_recv().ok();
-        assert_eq!(outcome.try_recv().err(), Some(TryRecvError::Disconnected), "asked once");
+    fn only_answer<T>(outcome: &Answer<T>) -> Option<T> {
+        let answer = try_wait(outcome)?.ok();
+        let second = try_wait(outcome).and_then(Result::err);
+        assert_eq!(second, Some(Unanswered), "asked once");
         answer
+    }
+
+    /// `None` while there is no answer.
+    fn try_wait<T>(outcome: &Answer<T>) -> Option<Result<T, Unanswered>> {
+        outcome.wait_timeout(Duration::ZERO)
     }
 
     #[test]
     fn all_who_wait_for_one_dial_get_its_outcome_once_and_others_wait_on() {
         let mut waiting = Waiting::default();
-        let [(first, one), (second, two), (other, three)] = [(); 3].map(|()| bounded(1));
+        let [(first, one), (second, two), (other, three)] = [(); 3].map(|()| answer());
         waiting.add_dialer(conn(1), first);
         waiting.add_dialer(conn(1), second);
         waiting.add_dialer(conn(2), other);
@@ -162,16 +163,16 @@ mod tests {
             let known = DialError::AlreadyConnected(id());
             assert!(matches!(answer, Some(Err(ConnectError::Dial(error))) if error == known));
         }
-        assert!(matches!(three.try_recv(), Err(TryRecvError::Empty)));
+        assert!(try_wait(&three).is_none());
     }
 
     #[test]
     fn whoever_has_stopped_waiting_is_passed_over() {
         let mut waiting = Waiting::default();
-        let (gone, outcome) = bounded(1);
+        let (gone, outcome) = answer();
         waiting.add_dialer(conn(1), gone);
         drop(outcome);
-        let (here, outcome) = bounded(1);
+        let (here, outcome) = answer();
         waiting.add_dialer(conn(1), here);
         waiting.dialed(conn(1), Ok(id()));
         assert!(matches!(only_answer(&outcome), Some(Ok(found)) if found == id()));
@@ -181,13 +182,13 @@ mod tests {
     fn each_question_gets_the_answer_with_its_name() {
         let mut waiting = Waiting::default();
         let [first, second] = [1, 2].map(RequestId::new);
-        let (locator, address) = bounded(1);
-        let (whisperer, whispered) = bounded(1);
+        let (locator, address) = answer();
+        let (whisperer, whispered) = answer();
         waiting.add_locator(first, locator);
         waiting.add_whisperer(second, whisperer);
         waiting.whispered(&first, Ok(()));
         waiting.located(&second, Err(LocateError::Closed));
-        assert!(address.is_empty() && whispered.is_empty());
+        assert!(try_wait(&address).is_none() && try_wait(&whispered).is_none());
         waiting.located(&first, Err(LocateError::Timeout));
         waiting.whispered(&second, Ok(()));
         assert_eq!(only_answer(&address), Some(Err(LocateError::Timeout)));
@@ -199,7 +200,7 @@ mod tests {
         let mut waiting = Waiting::default();
         assert_eq!(waiting.next_deadline(), None);
         for secs in [3, 1, 2] {
-            let (sender, _) = bounded(1);
+            let (sender, _) = answer();
             let deadline = Instant::from_secs(secs);
             waiting.add_sender(WaitingSend { packets: Vec::new(), deadline, sender });
         }

@@ -13,7 +13,8 @@ const MIN_PORT: u16 = 1_024;
 enum Scope {
     /// This machine.
     Loopback,
-    /// This network (RFC 1918, RFC 4193).
+    /// This network (RFC 1918, RFC 4193), or one laid over others, as many are in the space that is
+    /// shared for carriers (RFC 6598).
     Private,
     /// The Internet.
     Global,
@@ -39,13 +40,13 @@ fn scope(ip: IpAddr) -> Scope {
 
 fn scope_v4(ip: Ipv4Addr) -> Scope {
     let [first, second, ..] = ip.octets();
-    let is_shared = first == 100 && second & 0xc0 == 64; // RFC 6598
+    let is_shared = first == 100 && second & 0xc0 == 64;
     let is_reserved = first == 0 || first >= 240;
     if ip.is_loopback() {
         Scope::Loopback
-    } else if ip.is_private() {
+    } else if ip.is_private() || is_shared {
         Scope::Private
-    } else if ip.is_link_local() || ip.is_multicast() || is_shared || is_reserved {
+    } else if ip.is_link_local() || ip.is_multicast() || is_reserved {
         Scope::Unfit
     } else {
         Scope::Global
@@ -81,6 +82,9 @@ mod tests {
             ("10.0.0.1:4444", "127.0.0.1", true),
             ("10.0.0.1:4444", "192.168.1.1", true),
             ("10.0.0.1:4444", "9.9.9.9", false),
+            ("100.64.0.1:4444", "100.127.0.1", true),
+            ("100.64.0.1:4444", "9.9.9.9", false),
+            ("100.128.0.1:4444", "9.9.9.9", true),
             ("9.9.9.9:4444", "10.0.0.1", true),
             ("9.9.9.9:4444", "8.8.8.8", true),
             ("[::1]:4444", "::1", true),
@@ -99,7 +103,6 @@ mod tests {
         for address in [
             "0.0.0.0:4444",
             "0.1.2.3:4444",
-            "100.64.0.1:4444",
             "169.254.169.254:4444",
             "224.0.0.1:4444",
             "240.0.0.1:4444",

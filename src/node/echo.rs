@@ -54,6 +54,11 @@ impl Echoes {
         }
     }
 
+    /// About how many bytes the contents take.
+    pub(super) fn bytes(&self) -> usize {
+        (self.current.len() + self.previous.len()).saturating_mul(ENTRY_LEN)
+    }
+
     /// Whether a message whose time and number are new is an echo of one that was met before.
     ///
     /// Hearsay is an echo of anything with the same content. What is certain is an echo only of

@@ -60,6 +60,7 @@ impl Node {
             return Err(SendError::NoNeighbors);
         }
         self.own_len += self.len_of(now, &payload);
+        self.stats.sent += 1;
         let time = self.wall(now).as_secs();
         let legacy_time = if self.has_neighbor(Form::Legacy) {
             Some(self.remember_own(now, &payload))
@@ -315,7 +316,7 @@ impl Node {
         legacy: Option<PathfindingMessage>,
         extended: Option<PathfindingMessage>,
     ) -> Outgoing {
-        Outgoing::with_forms(legacy, extended, self.config.compressions, self.config.compress)
+        Outgoing::with_forms(legacy, extended, &self.config)
     }
 
     /// Makes a message of this node's own, stamped with the current second; `None` where it would
@@ -337,8 +338,8 @@ impl Node {
         conn: ConnId,
         message: PathfindingMessage,
     ) -> Result<(), Refusal> {
-        let (own, compress) = (self.config.compressions, self.config.compress);
-        self.transmit_to(now, conn, &mut Outgoing::new(message, own, compress))
+        let mut outgoing = Outgoing::new(message, &self.config);
+        self.transmit_to(now, conn, &mut outgoing)
     }
 
     fn transmit_to(

@@ -71,12 +71,12 @@ impl Node {
     ///
     /// [`Refused`], where the driver should close it at once.
     pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
-        let incoming = || self.connections.values().filter(|other| other.is_incoming());
+        let (incoming, pending) = self.incoming();
         let refused = if self.closing {
             Some(Refused::Closed)
-        } else if incoming().count() >= self.config.max_incoming {
+        } else if incoming >= self.config.max_incoming {
             Some(Refused::TooManyIncoming)
-        } else if incoming().filter(|other| other.is_pending()).count() >= self.config.max_pending {
+        } else if pending >= self.config.max_pending {
             Some(Refused::TooManyPending)
         } else {
             None
@@ -104,6 +104,7 @@ impl Node {
     /// Ends every connection once what is queued has been sent, and takes no new ones.
     pub fn close(&mut self, now: Instant) {
         self.closing = true;
+        self.unprobed.clear();
         self.fail_requests();
         self.forget_seeds();
         let is_open = |connection: &Connection| !matches!(connection.phase, Phase::Closing(_));
@@ -355,6 +356,9 @@ impl Node {
         reason: CloseReason,
     ) {
         self.end_probe_of(now, conn);
+        if connection.is_probe() {
+            self.probe_next(now);
+        }
         if let (Phase::Closing(Some(id)), true) = (&connection.phase, self.closing) {
             if connection.backlog_len > 0 {
                 self.unsent.push((*id, connection.backlog_len));

@@ -34,6 +34,7 @@ mod routing_table;
 mod secured;
 mod seeds;
 mod seen;
+mod sorted_map;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -87,6 +88,8 @@ pub struct Node {
     requests: Requests,
     seeds: Seeds,
     recent_dials: RecentDials,
+    /// Connections whose peers are to be probed when fewer probes are under way.
+    unprobed: VecDeque<ConnId>,
     timers: Timers,
     outputs: VecDeque<Output>,
     stats: Stats,
@@ -148,6 +151,7 @@ impl Node {
             requests: Requests::default(),
             seeds: Seeds::default(),
             recent_dials: RecentDials::default(),
+            unprobed: VecDeque::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
@@ -237,17 +241,32 @@ impl Node {
         self.stats
     }
 
-    /// How much of its limits the node uses.
+    /// How much of its limits the node uses. Takes no longer where the node has more of anything.
     pub fn usage(&self) -> Usage {
-        let backlogs = self.connections.values().map(|connection| connection.backlog_len);
         Usage {
             connections: self.connections.len(),
             connections_ever: self.last_conn,
             questions: self.requests.questions(),
             seen_len: self.seen.bytes(),
-            longest_backlog: backlogs.max().unwrap_or(0),
+            echoes_len: self.echoes.bytes(),
+            seeds: self.seeds.len(),
+            timers: self.timers.len(),
             own_len: self.own_len,
         }
+    }
+
+    /// The bytes transmitted on a connection that the driver has not reported as sent; `None` where
+    /// there is no such connection.
+    pub fn backlog_len(&self, conn: ConnId) -> Option<usize> {
+        self.connections.get(&conn).map(|connection| connection.backlog_len)
+    }
+
+    /// The incoming connections, and those of them that have not finished their handshakes.
+    pub fn incoming(&self) -> (usize, usize) {
+        let incoming = self.connections.values().filter(|other| other.is_incoming());
+        incoming.fold((0, 0), |(all, pending), other| {
+            (all + 1, pending + usize::from(other.is_pending()))
+        })
     }
 
     /// What the calendar shows at `now`.

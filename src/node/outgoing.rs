@@ -3,7 +3,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::config::Compress;
+use super::config::{Compress, Config};
 use crate::wire::{Compression, Compressions, PathfindingMessage, SIZE_HEADER_LEN};
 
 /// Bodies below this many bytes go plain: compressing them costs more than it saves.
@@ -25,6 +25,8 @@ pub(super) struct Outgoing {
     /// What this node compresses with, and when.
     own: Compressions,
     compress: Compress,
+    /// The longest body that a node with this one's limits takes.
+    max_len: usize,
     frames: Vec<((Form, Option<Compression>), Bytes)>,
 }
 
@@ -37,19 +39,22 @@ enum Forms {
 
 impl Outgoing {
     /// A message that is the same for everybody.
-    pub(super) fn new(message: PathfindingMessage, own: Compressions, compress: Compress) -> Self {
-        Self { forms: Forms::Same(message), own, compress, frames: Vec::new() }
+    pub(super) fn new(message: PathfindingMessage, config: &Config) -> Self {
+        Self::from_forms(Forms::Same(message), config)
     }
 
     /// A message with a form for each kind of neighbor; `None` for a kind that is not to get it.
     pub(super) fn with_forms(
         legacy: Option<PathfindingMessage>,
         extended: Option<PathfindingMessage>,
-        own: Compressions,
-        compress: Compress,
+        config: &Config,
     ) -> Self {
-        let forms = Forms::Each { legacy, extended };
-        Self { forms, own, compress, frames: Vec::new() }
+        Self::from_forms(Forms::Each { legacy, extended }, config)
+    }
+
+    fn from_forms(forms: Forms, config: &Config) -> Self {
+        let Config { compressions, compress, max_frame_len, .. } = *config;
+        Self { forms, own: compressions, compress, max_len: max_frame_len, frames: Vec::new() }
     }
 
     /// Compresses nothing: the node before has found that it does not pay.
@@ -91,9 +96,11 @@ impl Outgoing {
             return Some(frame.clone());
         }
         let plain = self.message(form)?.packets().body();
-        let packed = method
-            .and_then(|method| method.compress(plain).ok())
-            .filter(|packed| packed.len() < plain.len() || self.compress == Compress::Always);
+        let packed = method.and_then(|method| method.compress(plain).ok()).filter(|packed| {
+            // What does not shrink may grow beyond what the neighbor takes.
+            let may_grow = self.compress == Compress::Always && packed.len() <= self.max_len;
+            packed.len() < plain.len() || may_grow
+        });
         let frame = match (packed, method) {
             (Some(packed), _) => frame_of(&packed),
             (None, None) => frame_of(plain),
@@ -115,14 +122,18 @@ pub(super) fn frame_of(body: &[u8]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::DecodeLimits;
+    use crate::wire::{DecodeLimits, Protocol};
 
     fn message(text: &str) -> PathfindingMessage {
         PathfindingMessage::new(b"broadcast", b"me", 1, &["broadcast", text]).unwrap()
     }
 
+    fn config(compressions: Compressions, compress: Compress) -> Config {
+        Config { compressions, compress, ..Config::new(Protocol::new("mesh", "Plaintext")) }
+    }
+
     fn outgoing(text: &str, own: Compressions, compress: Compress) -> Outgoing {
-        Outgoing::new(message(text), own, compress)
+        Outgoing::new(message(text), &config(own, compress))
     }
 
     fn gzip() -> Compressions {
@@ -145,12 +156,31 @@ mod tests {
     fn each_kind_of_neighbor_gets_its_own_form_or_none() {
         let [legacy, extended] = ["one", "two"].map(|text| Some(message(text)));
         let own = Compressions::NONE;
-        let mut both = Outgoing::with_forms(legacy, extended.clone(), own, Compress::WhenItPays);
+        let config = config(own, Compress::WhenItPays);
+        let mut both = Outgoing::with_forms(legacy, extended.clone(), &config);
         let [one, two] = [Form::Legacy, Form::Extended].map(|form| both.frame(form, own));
         assert_ne!(one, two);
-        let mut one_only = Outgoing::with_forms(None, extended, own, Compress::WhenItPays);
+        let mut one_only = Outgoing::with_forms(None, extended, &config);
         assert_eq!(one_only.frame(Form::Legacy, own), None);
         assert_eq!(one_only.frame(Form::Extended, own), two);
+    }
+
+    #[test]
+    fn what_would_grow_beyond_the_limit_goes_plain() {
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        });
+        let noise: Vec<u8> = noise.take(2_000).collect();
+        let packets = [&b"broadcast"[..], &noise];
+        let message = PathfindingMessage::new(b"broadcast", b"me", 1, &packets).unwrap();
+        let len = message.packets().body().len();
+        for (max_frame_len, is_plain) in [(len, true), (len + 1_000, false)] {
+            let config = Config { max_frame_len, ..config(gzip(), Compress::Always) };
+            let frame = Outgoing::new(message.clone(), &config).frame(Form::Legacy, gzip());
+            assert_eq!(frame.unwrap().len() == len + SIZE_HEADER_LEN, is_plain);
+        }
     }
 
     #[test]
@@ -168,7 +198,7 @@ mod tests {
             (&noise, Compress::Always, false),
         ] {
             let message = message(text);
-            let mut outgoing = Outgoing::new(message.clone(), gzip(), compress);
+            let mut outgoing = Outgoing::new(message.clone(), &config(gzip(), compress));
             let frame = outgoing.frame(Form::Legacy, gzip()).unwrap();
             let read = PathfindingMessage::decode(&frame, gzip(), DecodeLimits::PROTOCOL).unwrap();
             assert_eq!(read.packets(), message.packets());

@@ -1,7 +1,6 @@
 //! Peers lists: telling neighbors of each other, and following what they tell.
 //! PROTOCOL.md §3.2.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::connection::Phase;
 use super::dial_policy::may_dial;
+use super::sorted_map::SortedMap;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
@@ -27,7 +27,7 @@ const MAX_RECENT: usize = 256;
 /// The addresses that were dialled because others told of them, and when.
 #[derive(Debug, Default)]
 pub(super) struct RecentDials {
-    by_addr: BTreeMap<SocketAddr, Instant>,
+    by_addr: SortedMap<SocketAddr, Instant>,
 }
 
 impl RecentDials {
@@ -82,17 +82,20 @@ impl Node {
             self.stats.ignored += 1;
             return;
         };
-        let candidates: BTreeMap<NodeId, SocketAddr> = entries
+        let mut candidates: Vec<(NodeId, SocketAddr)> = entries
             .into_iter()
             .filter(|entry| entry.id != self.id && self.table.conn(&entry.id).is_none())
             .filter_map(|entry| Some((entry.id, entry.address?.socket_addr()?)))
             .filter(|&(_, addr)| may_dial(addr, teller))
             .collect();
-        let mut candidates: Vec<SocketAddr> = candidates.into_values().collect();
+        // Of several entries for one node the last counts.
+        candidates.reverse();
+        candidates.sort_by_key(|&(id, _)| id);
+        candidates.dedup_by_key(|&mut (id, _)| id);
         candidates.shuffle(&mut self.rng);
         let outgoing = self.connections.values().filter(|c| c.counts_as_outgoing()).count();
         let mut wanted = self.config.max_outgoing.saturating_sub(outgoing);
-        for addr in candidates {
+        for (_, addr) in candidates {
             if wanted == 0 {
                 break;
             }
@@ -114,11 +117,25 @@ impl Node {
         };
         let from = connection.addr.ip();
         let probes = self.connections.values().filter(|other| other.is_probe());
-        if probes.clone().count() >= MAX_PROBES || probes.clone().any(|other| other.addr == addr) {
+        let is_fit = addr.ip().to_canonical() == from.to_canonical() && may_dial(addr, from);
+        if !is_fit || probes.clone().any(|other| other.addr == addr) {
             return;
         }
-        if addr.ip().to_canonical() == from.to_canonical() && may_dial(addr, from) {
+        if probes.count() >= MAX_PROBES {
+            self.unprobed.push_back(conn);
+        } else {
             self.open(now, addr, Phase::Probing(conn));
+        }
+    }
+
+    /// A probe is over: the next may begin.
+    pub(super) fn probe_next(&mut self, now: Instant) {
+        let mut probes = self.connections.values().filter(|other| other.is_probe()).count();
+        while probes < MAX_PROBES {
+            let Some(conn) = self.unprobed.pop_front() else { return };
+            let before = self.last_conn;
+            self.probe(now, conn);
+            probes += usize::from(self.last_conn != before);
         }
     }
 

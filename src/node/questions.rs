@@ -1,7 +1,6 @@
 //! The questions that a node has met lately, its own and others'.
 
-use std::collections::BTreeMap;
-
+use super::sorted_map::SortedMap;
 use crate::wire::{NodeId, RequestId};
 
 /// The most answers that are passed back to one question: the first may be wrong.
@@ -14,7 +13,7 @@ const NEIGHBOR_SHARE: usize = 4;
 /// however often the mesh repeats it.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    by_id: BTreeMap<RequestId, Question>,
+    by_id: SortedMap<RequestId, Question>,
 }
 
 /// One question.
@@ -68,7 +67,7 @@ impl Questions {
 
     /// Forgets all, and tells which there were.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = RequestId> + use<> {
-        std::mem::take(&mut self.by_id).into_keys()
+        std::mem::take(&mut self.by_id).into_iter().map(|(request_id, _)| request_id)
     }
 }
 

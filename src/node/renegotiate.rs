@@ -57,6 +57,7 @@ impl Node {
         let last_sent = connection.peer().and_then(|peer| peer.last_sent.clone());
         let Some(message) = last_sent else { return self.stats.ignored += 1 };
         if connection.budgets.resends.spend(now, MAX_RESENDS) {
+            self.stats.resent += 1;
             let resent = self.transmit_message(now, conn, message);
             log::trace!("{} {conn} resend: {resent:?}", self.id.short());
         } else {

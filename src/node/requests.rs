@@ -3,14 +3,13 @@
 //! A question goes to every neighbor. py2p nodes answer from their own tables; nodes of this
 //! crate also pass it on among each other, and the answer back along the way that it came.
 
-use std::collections::BTreeMap;
-
 use rand::RngExt;
 
 use super::Node;
 use super::dial_policy::may_dial;
 use super::outgoing::Form;
 use super::questions::Questions;
+use super::sorted_map::SortedMap;
 use super::timer::Timer;
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, LocateError, SendError, WhisperError};
@@ -33,7 +32,7 @@ const MAX_PEERS_LISTS: u32 = 1;
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     /// This node's own, by the name that it gave them.
-    own: BTreeMap<RequestId, Own>,
+    own: SortedMap<RequestId, Own>,
     /// Everybody's, for as long as copies of them may come.
     met: Questions,
 }
@@ -116,6 +115,7 @@ impl Node {
     ) -> Result<Whispered, SendError> {
         let payload = self.check_payload(now, sub_flag, packets)?;
         self.own_len += self.len_of(now, &payload);
+        self.stats.sent += 1;
         let max = self.config.max_frame_len;
         let message = self
             .make(now, Flag::Whisper, &payload)
@@ -151,6 +151,7 @@ impl Node {
         const QUESTION_LEN: u64 = 512;
 
         self.own_len += QUESTION_LEN;
+        self.stats.sent += 1;
         let request_id = RequestId::new(self.rng.random());
         if !self.meet_request(now, request_id, None, wanted) {
             return Err(SendError::TooManyRequests);
@@ -356,8 +357,8 @@ impl Node {
 
     /// The node closes: nobody will answer any more.
     pub(super) fn fail_requests(&mut self) {
-        for request_id in self.requests.own.keys().copied().collect::<Vec<_>>() {
-            self.settle(&request_id, Err(LocateError::Closed));
+        for (request_id, own) in std::mem::take(&mut self.requests.own) {
+            self.settle_own(request_id, own, Err(LocateError::Closed));
         }
         for request_id in self.requests.met.take_all() {
             self.timers.stop(Timer::Forget(request_id));
@@ -366,8 +367,17 @@ impl Node {
 
     /// Ends a question of this node's own with its one outcome.
     fn settle(&mut self, request_id: &RequestId, outcome: Result<Address, LocateError>) {
-        let Some(own) = self.requests.own.remove(request_id) else { return };
-        let request_id = *request_id;
+        if let Some(own) = self.requests.own.remove(request_id) {
+            self.settle_own(*request_id, own, outcome);
+        }
+    }
+
+    fn settle_own(
+        &mut self,
+        request_id: RequestId,
+        own: Own,
+        outcome: Result<Address, LocateError>,
+    ) {
         self.timers.stop(Timer::Request(request_id));
         match (own.errand, outcome) {
             (Errand::Locate, outcome) => self.emit(Event::LocateDone { request_id, outcome }),

@@ -1,13 +1,12 @@
 //! The neighbors of a node by their ids: at most one connection each.
 
-use std::collections::BTreeMap;
-
+use super::sorted_map::SortedMap;
 use crate::conn_id::ConnId;
 use crate::wire::NodeId;
 
 #[derive(Debug, Default)]
 pub(super) struct RoutingTable {
-    by_id: BTreeMap<NodeId, ConnId>,
+    by_id: SortedMap<NodeId, ConnId>,
 }
 
 impl RoutingTable {

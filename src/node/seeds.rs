@@ -1,12 +1,12 @@
 //! Addresses that the user wants to be connected to, tried for ever.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::RngExt;
 
 use super::Node;
+use super::sorted_map::SortedMap;
 use super::timer::Timer;
 use crate::error::DialError;
 use crate::time::Instant;
@@ -30,7 +30,7 @@ pub(super) struct Seed {
 }
 
 /// The seeds by their addresses.
-pub(super) type Seeds = BTreeMap<SocketAddr, Seed>;
+pub(super) type Seeds = SortedMap<SocketAddr, Seed>;
 
 impl Node {
     /// Dials `addr` now, and again whenever there is no connection to it: after pauses that
@@ -50,7 +50,7 @@ impl Node {
     }
 
     pub(super) fn forget_seeds(&mut self) {
-        for addr in std::mem::take(&mut self.seeds).into_keys() {
+        for (addr, _) in std::mem::take(&mut self.seeds) {
             self.timers.stop(Timer::Seed(addr));
         }
     }

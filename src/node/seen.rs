@@ -4,7 +4,6 @@
 //! would still be accepted is never forgotten: where memory runs out, the window of acceptable
 //! times narrows instead, so that overload costs messages and never brings duplicates.
 
-use std::collections::BTreeMap;
 #[expect(
     clippy::disallowed_types,
     reason = "never iterated, and its hasher has no random state"
@@ -13,6 +12,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
 use super::digest::AlreadyHashed;
+use super::sorted_map::SortedMap;
 
 /// How old a message may be, in seconds.
 const MAX_AGE: u64 = 120;
@@ -69,7 +69,7 @@ pub enum Verdict {
 /// The keys of the messages of the last two minutes.
 #[derive(Debug)]
 pub struct SeenCache {
-    buckets: BTreeMap<u64, Bucket>,
+    buckets: SortedMap<u64, Bucket>,
     len: usize,
     max_len: usize,
     /// The earliest acceptable second. Never goes back.
@@ -83,7 +83,7 @@ impl SeenCache {
     /// A cache that takes at most about `max_bytes` of memory.
     pub fn new(max_bytes: usize) -> Self {
         let max_len = (max_bytes / KEY_LEN).max(1);
-        Self { buckets: BTreeMap::new(), len: 0, max_len, floor: 0 }
+        Self { buckets: SortedMap::default(), len: 0, max_len, floor: 0 }
     }
 
     /// Asks whether a message with this key and timestamp is new at the second `now`, and if so
@@ -105,7 +105,7 @@ impl SeenCache {
             return Verdict::Full;
         }
         while self.len >= self.max_len {
-            let Some((&oldest, _)) = self.buckets.first_key_value() else { break };
+            let Some(&oldest) = self.buckets.keys().next() else { break };
             let raised = oldest.saturating_add(1);
             if raised > now.saturating_sub(MIN_WINDOW) {
                 return Verdict::Full;
@@ -115,7 +115,14 @@ impl SeenCache {
                 return Verdict::Stale;
             }
         }
-        self.buckets.entry(time).or_default().insert(digest);
+        match self.buckets.get_mut(&time) {
+            Some(bucket) => {
+                bucket.insert(digest);
+            }
+            None => {
+                self.buckets.insert(time, Bucket::from_iter([digest]));
+            }
+        }
         self.len += 1;
         Verdict::Fresh
     }
@@ -136,7 +143,8 @@ impl SeenCache {
     }
 
     fn len_after(&self, second: u64) -> usize {
-        self.buckets.range(second.saturating_add(1)..).map(|(_, bucket)| bucket.len()).sum()
+        let after = self.buckets.iter().rev().take_while(|&(time, _)| *time > second);
+        after.map(|(_, bucket)| bucket.len()).sum()
     }
 
     /// Makes `second` the earliest acceptable one, and forgets what is older.
@@ -145,12 +153,8 @@ impl SeenCache {
             return;
         }
         self.floor = second;
-        while let Some(entry) = self.buckets.first_entry() {
-            if *entry.key() >= second {
-                break;
-            }
-            self.len -= entry.remove().len();
-        }
+        self.buckets.retain(|&time, _| time >= second);
+        self.len = self.buckets.values().map(Bucket::len).sum();
     }
 }
 

@@ -25,6 +25,11 @@ pub struct Stats {
     pub dropped: Dropped,
     /// Frames passed on to neighbors.
     pub relayed: u64,
+    /// Broadcasts, whispers and questions that the user has had sent, however many neighbors got
+    /// them.
+    pub sent: u64,
+    /// Messages sent again because a neighbor had asked for that.
+    pub resent: u64,
     /// Frames that a neighbor's queue had no room for, sent and passed on.
     pub refused: u64,
     /// Well-formed messages that this node has no use for, or that were asked too often.
@@ -51,8 +56,12 @@ pub struct Usage {
     pub questions: usize,
     /// About how many bytes the memory of messages seen takes.
     pub seen_len: usize,
-    /// The most bytes that wait for one peer.
-    pub longest_backlog: usize,
+    /// About how many bytes the memory of contents takes that py2p nodes may repeat.
+    pub echoes_len: usize,
+    /// Addresses that the user wants to be connected to.
+    pub seeds: usize,
+    /// Timers that are set.
+    pub timers: usize,
     /// The bytes of all messages that the user has had sent.
     pub own_len: u64,
 }

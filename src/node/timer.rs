@@ -59,6 +59,10 @@ impl Timers {
         self.by_timer.contains_key(&timer)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.by_timer.len()
+    }
+
     /// When the first timer is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|&(at, _)| at)

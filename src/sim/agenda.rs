@@ -19,6 +19,12 @@ pub(super) enum Step {
     Wake { machine: NodeIndex, life: u64 },
     /// A dial arrives where it is meant to.
     Dial { from: End, addr: SocketAddr },
+    /// A connection that a machine has taken comes before its node.
+    Accept { machine: NodeIndex, addr: SocketAddr, link: Option<LinkId> },
+    /// A machine's node is told of an address that it is to dial.
+    Seed { machine: NodeIndex, addr: SocketAddr },
+    /// A machine's calendar clock was set.
+    ClockSet { machine: NodeIndex },
     /// A dial has been answered.
     Connected { link: LinkId },
     /// A piece of a stream arrives.
@@ -29,6 +35,10 @@ pub(super) enum Step {
     Broken { end: End, error: Option<NetworkError> },
     /// A machine looks at its calendar clock, which runs fast or slow.
     Tick { machine: NodeIndex, due: Instant },
+    /// A link that was clogged may pass on again.
+    Unclog { link: LinkId },
+    /// A receiver may read on.
+    Unstall { link: LinkId, side: usize },
     /// A machine that stood still goes on.
     Resume { machine: NodeIndex },
 }

@@ -1,136 +1,53 @@
-//! What can go wrong in a world.
+//! What can go wrong with the machines of a world.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-use rand::RngExt;
 
 use super::agenda::Step;
 use super::app::App;
-use super::link::{LinkId, Segment};
+use super::link::LinkId;
 use super::machine::ClockOffset;
 use super::world::{NodeIndex, World};
 use crate::node::Input;
 use crate::time::Instant;
 
-const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
-
 impl<A: App> World<A> {
-    /// Breaks every connection between two nodes. Bytes on their way are lost.
-    pub fn cut(&mut self, a: NodeIndex, b: NodeIndex) {
-        for id in self.links_between(a, b) {
-            self.cut_link(id);
-        }
-    }
-
-    /// Breaks one connection, drawn at random. Returns whether there was one.
-    pub fn cut_any(&mut self) -> bool {
-        let count = self.links.len();
-        let chosen = if count == 0 { 0 } else { self.rng.random_range(0..count) };
-        let id = self.links.keys().nth(chosen).copied();
-        if let Some(id) = id {
-            self.cut_link(id);
-        }
-        id.is_some()
-    }
-
-    fn cut_link(&mut self, id: LinkId) {
-        let Some(link) = self.links.remove(&id) else { return };
-        for end in link.ends {
-            let latency = self.link_options.latency.draw(&mut self.rng);
-            let error = Some(RESET.into());
-            self.agenda.push(self.now + latency, Step::Broken { end, error });
-        }
-    }
-
-    /// Lets nothing through from one node to another: bytes and dials wait on the way, or for
-    /// ever.
-    pub fn block(&mut self, from: NodeIndex, to: NodeIndex) {
-        self.walls.insert((from, to));
-        self.set_blocked(from, to, true);
-    }
-
-    /// Lets bytes through again.
-    pub fn unblock(&mut self, from: NodeIndex, to: NodeIndex) {
-        self.walls.remove(&(from, to));
-        self.set_blocked(from, to, false);
-    }
-
-    /// Lets nothing through between the first nodes and all others, either way.
-    pub fn partition(&mut self, inside: &[NodeIndex]) {
-        let inside: BTreeSet<NodeIndex> = inside.iter().copied().collect();
-        for &a in &inside {
-            for b in 0..self.machines.len() {
-                if !inside.contains(&b) {
-                    self.block(a, b);
-                    self.block(b, a);
-                }
-            }
-        }
-    }
-
-    /// Lets everything through everywhere.
-    pub fn heal(&mut self) {
-        for (from, to) in self.walls.clone() {
-            self.unblock(from, to);
-        }
-    }
-
-    fn set_blocked(&mut self, from: NodeIndex, to: NodeIndex, blocked: bool) {
-        for id in self.links_between(from, to) {
-            let Some(link) = self.links.get_mut(&id) else { continue };
-            let side = usize::from(link.ends[0].machine != from);
-            let Some(pipe) = link.pipes.get_mut(side) else { continue };
-            pipe.is_blocked = blocked;
-            if !blocked {
-                // Before anything that is still on its way: the order on a stream is kept.
-                let held: Vec<Segment> = pipe.held.drain(..).collect();
-                for segment in held {
-                    self.agenda.push(self.now, Step::Arrive { link: id, side, segment });
-                }
-            }
-        }
-    }
-
-    /// The links that either end still holds, in the order in which they were made.
-    fn links_between(&self, a: NodeIndex, b: NodeIndex) -> BTreeSet<LinkId> {
-        let joins = |ends: [NodeIndex; 2]| ends == [a, b] || ends == [b, a];
-        [a, b]
-            .iter()
-            .filter_map(|&index| self.machines.get(index))
-            .flat_map(|machine| machine.links.values().copied())
-            .filter(|id| {
-                self.links.get(id).is_some_and(|link| joins(link.ends.map(|end| end.machine)))
-            })
-            .collect()
-    }
-
     /// Ends a node without warning. Its connections break.
     pub fn crash(&mut self, index: NodeIndex) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         machine.node = None;
         machine.stopped_until = None;
-        machine.missed.clear();
-        let links: Vec<LinkId> = machine.links.values().copied().collect();
+        let mut links: Vec<LinkId> = machine.links.values().copied().collect();
+        // Connections that the machine has taken and its node has never seen.
+        links.extend(machine.missed.drain(..).filter_map(|step| match step {
+            Step::Accept { link, .. } => link,
+            _ => None,
+        }));
+        self.note(index, format_args!("crash"));
         for id in links {
             self.cut_link(id);
         }
     }
 
     /// Starts a crashed node again, at the same address, under a new id, and without any memory
-    /// but its program's.
+    /// but its program's. It dials those at once that it was to dial before.
     pub fn restart(&mut self, index: NodeIndex) {
         if self.node(index).is_none() {
             self.boot(index);
         }
     }
 
-    /// Lets a machine stand still for a while: nothing reaches it and nothing leaves it.
+    /// Lets a machine stand still for a while, unless its node is crashed. The node does nothing
+    /// at all, and calls of it answer as those of a crashed one. What its operating system does
+    /// goes on: it makes connections, sends what it has taken, and keeps what arrives. Afterwards
+    /// the node learns what has happened, in that order; whether it reads before or after it does,
+    /// is drawn.
     pub fn pause(&mut self, index: NodeIndex, time: Duration) {
         let until = self.now + time;
-        if let Some(machine) = self.machines.get_mut(index) {
-            machine.stopped_until = Some(until);
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        if machine.node.is_some() {
+            machine.stopped_until = machine.stopped_until.max(Some(until));
             self.agenda.push(until, Step::Resume { machine: index });
+            self.note(index, format_args!("pause for {time:?}"));
         }
     }
 
@@ -149,7 +66,10 @@ impl<A: App> World<A> {
     pub fn set_clock_drift(&mut self, index: NodeIndex, ppm: i32) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         machine.clock_rate = 1.0 + f64::from(ppm) / 1e6;
-        self.tick(index);
+        let due = self.now;
+        machine.tick_at = Some(due);
+        self.note(index, format_args!("clock off by {ppm} ppm"));
+        self.carry_out_step(Step::Tick { machine: index, due });
     }
 
     /// Tells a node what its calendar shows, and again in ten seconds while that runs wrong.
@@ -175,8 +95,13 @@ impl<A: App> World<A> {
         if let Some(machine) = self.machines.get_mut(index) {
             machine.clock_offset = offset;
         }
-        let wall = self.wall(index);
-        self.turn(index, Input::ClockSet { wall });
+        match offset {
+            ClockOffset::Ahead(offset) => self.note(index, format_args!("clock {offset:?} ahead")),
+            ClockOffset::Behind(offset) => {
+                self.note(index, format_args!("clock {offset:?} behind"));
+            }
+        }
+        self.carry_out_step(Step::ClockSet { machine: index });
     }
 }
 

@@ -3,11 +3,14 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::options::LinkOptions;
 use crate::conn_id::ConnId;
 use crate::time::Instant;
+
+/// How many bytes a driver reads at once, at most.
+const READ_LEN: usize = 64 << 10;
 
 /// Names a link of a world. Never used again.
 pub(super) type LinkId = u64;
@@ -30,6 +33,10 @@ pub(super) struct Link {
     pub(super) ends: [End; 2],
     /// What each end sends.
     pub(super) pipes: [Pipe; 2],
+    /// Until when nothing gets through, either way.
+    pub(super) clogged_until: Option<Instant>,
+    /// Which end does not exist any more, while the other does not know it.
+    pub(super) lost_side: Option<usize>,
 }
 
 /// One direction of a link.
@@ -38,12 +45,16 @@ pub(super) struct Pipe {
     pub(super) options: LinkOptions,
     /// What the node has transmitted and the sending machine's buffer has no room for.
     pub(super) waiting: VecDeque<Bytes>,
+    /// How many bytes that is: the node's own backlog, if both count right.
+    pub(super) waiting_len: usize,
     /// What was taken from the node and not read at the other end.
     pub(super) in_flight: usize,
     /// When the line is free for the next bytes.
     pub(super) free_at: Instant,
     /// When the last bytes arrive: later ones do not overtake them.
     pub(super) last_arrival: Instant,
+    /// Until when the receiver does not read, though it could.
+    pub(super) stalled_until: Option<Instant>,
     /// Nothing gets through: bytes wait on the way.
     pub(super) is_blocked: bool,
     /// What waits on the way.
@@ -65,23 +76,16 @@ pub(super) enum Segment {
     Fin,
 }
 
-impl Segment {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Data(data) => data.len(),
-            Self::Fin => 0,
-        }
-    }
-}
-
 impl Pipe {
     pub(super) fn new(options: LinkOptions, now: Instant) -> Self {
         Self {
             options,
             waiting: VecDeque::new(),
+            waiting_len: 0,
             in_flight: 0,
             free_at: now,
             last_arrival: now,
+            stalled_until: None,
             is_blocked: false,
             held: VecDeque::new(),
             unread: VecDeque::new(),
@@ -89,6 +93,42 @@ impl Pipe {
             is_finished: false,
             is_ended: false,
         }
+    }
+
+    /// Queues what the node has transmitted.
+    pub(super) fn push(&mut self, data: Bytes) {
+        self.waiting_len += data.len();
+        self.waiting.push_back(data);
+    }
+
+    /// Takes what a reader gets at once: bytes that have arrived in several pieces come as one.
+    pub(super) fn read(&mut self) -> Option<Segment> {
+        if self.stalled_until.is_some() {
+            return None;
+        }
+        let first = match self.unread.pop_front()? {
+            Segment::Data(first) => first,
+            Segment::Fin => return Some(Segment::Fin),
+        };
+        let data = if matches!(self.unread.front(), Some(Segment::Data(_))) {
+            self.read_on(first)
+        } else {
+            first
+        };
+        self.in_flight = self.in_flight.saturating_sub(data.len());
+        Some(Segment::Data(data))
+    }
+
+    fn read_on(&mut self, first: Bytes) -> Bytes {
+        let mut data = BytesMut::from(first);
+        while let Some(Segment::Data(next)) = self.unread.front() {
+            if data.len() + next.len() > READ_LEN {
+                break;
+            }
+            data.extend_from_slice(next);
+            self.unread.pop_front();
+        }
+        data.freeze()
     }
 
     /// Takes up to `len` bytes that wait, if the buffers have room for any.
@@ -103,15 +143,39 @@ impl Pipe {
         if first.is_empty() {
             self.waiting.pop_front();
         }
+        self.waiting_len -= len;
         self.in_flight += len;
         Some(piece)
     }
 }
 
 impl Link {
+    /// A link from the end that dialled it.
+    pub(super) fn new(from: End, to: End, pipes: [Pipe; 2]) -> Self {
+        Self { ends: [from, to], pipes, clogged_until: None, lost_side: None }
+    }
+
     /// Which of the two ends this is.
     pub(super) fn side(&self, machine: usize, conn: ConnId) -> usize {
         let [first, _] = self.ends;
         usize::from(first.machine != machine || first.conn != conn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_arrived_in_pieces_is_read_at_once_up_to_the_end() {
+        let mut pipe = Pipe::new(LinkOptions::default(), Instant::ZERO);
+        let pieces = [1, READ_LEN - 1, 1].map(|len| Segment::Data(Bytes::from(vec![7; len])));
+        pipe.unread.extend(pieces);
+        pipe.unread.push_back(Segment::Fin);
+        let read = std::iter::from_fn(|| pipe.read()).map(|segment| match segment {
+            Segment::Data(data) => data.len(),
+            Segment::Fin => 0,
+        });
+        assert_eq!(read.collect::<Vec<_>>(), [READ_LEN, 1, 0]);
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::agenda::Step;
+use super::conduct::Conduct;
 use super::link::LinkId;
 use crate::conn_id::ConnId;
 use crate::node::{Config, Node};
@@ -34,6 +35,12 @@ pub(super) struct Machine<A> {
     pub(super) clock_rate: f64,
     /// When it next looks at its calendar, while that runs wrong.
     pub(super) tick_at: Option<Instant>,
+    /// How many of the next dials to it are refused.
+    pub(super) refusals: usize,
+    /// What its node does within a turn.
+    pub(super) conduct: Conduct,
+    /// How many bytes its node has been given in this life.
+    pub(super) given_len: u64,
     /// The most connections that it has had at once.
     pub(super) most_links: usize,
     /// The one timer on the agenda that counts. Later ones there are of earlier plans.
@@ -74,6 +81,9 @@ impl<A> Machine<A> {
             clock_offset: ClockOffset::Ahead(Duration::ZERO),
             clock_rate: 1.0,
             tick_at: None,
+            refusals: 0,
+            conduct: Conduct::default(),
+            given_len: 0,
             most_links: 0,
             timer_at: None,
             next_port: 50_000,

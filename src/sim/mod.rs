@@ -21,26 +21,35 @@
 //! ```
 //!
 //! Everything follows from the seed: two worlds with the same seed and the same calls have the same
-//! trace, to the byte ([`World::trace_hash`]). A failed check panics with the seed and the last
-//! lines of the trace.
+//! trace, to the byte ([`World::trace_hash`]). That also holds between machines of different word
+//! sizes and byte orders, but for one thing: [`Latency::Exponential`] takes a logarithm, whose last
+//! digit is the platform's own. A failed check panics with the seed and the last lines of the
+//! trace.
 //!
 //! *May change in a minor release.*
 
 mod agenda;
 mod app;
+mod breaks;
 mod check;
+mod conduct;
+mod dial;
 mod faults;
 mod link;
 mod machine;
 mod network;
 mod options;
+mod storm;
 mod swarm;
 mod topology;
 mod trace;
+mod turn;
+mod walls;
 mod world;
 
 pub use app::{App, Context, Recorder};
 pub use options::{Latency, LinkOptions};
-pub use swarm::{Faults, Swarm, SwarmReport};
+pub use storm::Faults;
+pub use swarm::{Swarm, SwarmReport};
 pub use topology::Topology;
 pub use world::{NodeIndex, World};

@@ -1,21 +1,19 @@
-//! The network between the machines: dials, streams, ends.
+//! The network between the machines: streams, and their ends.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rand::RngExt;
 
 use super::agenda::Step;
 use super::app::App;
-use super::link::{End, Link, LinkId, Pipe, Segment};
-use super::machine::{addr_of, index_of};
-use super::trace::{Line, What, hash_of};
+use super::conduct::Frame;
+use super::link::{End, Link, LinkId, Segment};
+use super::trace::{Line, What, hash_of, len_u64};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
-use crate::node::{CloseMode, Input, Output};
+use crate::node::{CloseMode, Input};
 
-const REFUSED: std::io::ErrorKind = std::io::ErrorKind::ConnectionRefused;
 const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
 
 impl<A: App> World<A> {
@@ -25,31 +23,50 @@ impl<A: App> World<A> {
                 Step::Timer { machine, due } => self.on_timer(machine, due),
                 Step::Wake { machine, life } => self.wake_app(machine, life),
                 Step::Dial { from, addr } => self.on_dial(from, addr),
+                Step::Accept { machine, addr, link } => self.on_accept(machine, addr, link),
+                Step::Seed { machine, addr } => {
+                    self.call(machine, |node, now| node.add_seed(now, addr));
+                }
+                Step::ClockSet { machine } => {
+                    let wall = self.wall(machine);
+                    self.turn(machine, Input::ClockSet { wall });
+                }
                 Step::Connected { link } => self.on_connected(link),
                 Step::Arrive { link, side, segment } => self.on_arrival(link, side, segment),
                 Step::Continue { machine, life, conn } => self.on_continue(machine, life, conn),
                 Step::Broken { end, error } => {
                     if self.is_alive(end) && self.forget_end(end) {
+                        self.note_closed(end, error);
                         self.turn(end.machine, Input::Closed { conn: end.conn, error });
                     }
                 }
                 Step::Resume { machine } => self.resume(machine),
+                Step::Unclog { link } => self.on_unclog(link),
+                Step::Unstall { link, side } => self.on_unstall(link, side),
                 Step::Tick { machine, due } => self.on_tick(machine, due),
             }
         }
     }
 
-    /// What happens to a machine that stands still waits until it goes on. The network itself does
-    /// not stand still.
+    /// What happens to a node whose machine stands still waits until that goes on. The network
+    /// itself does not stand still, nor do the ends of it that are in the machine: connections are
+    /// made, and bytes arrive and wait.
     fn put_off(&mut self, step: Step) -> Option<Step> {
         let machine = match &step {
             Step::Timer { machine, .. }
             | Step::Wake { machine, .. }
             | Step::Tick { machine, .. }
+            | Step::Accept { machine, .. }
+            | Step::Seed { machine, .. }
+            | Step::ClockSet { machine }
             | Step::Continue { machine, .. } => *machine,
             Step::Broken { end, .. } => end.machine,
             Step::Connected { link } => self.links.get(link)?.ends[0].machine,
-            Step::Dial { .. } | Step::Arrive { .. } | Step::Resume { .. } => return Some(step),
+            Step::Dial { .. }
+            | Step::Arrive { .. }
+            | Step::Resume { .. }
+            | Step::Unclog { .. }
+            | Step::Unstall { .. } => return Some(step),
         };
         let stopped = self.machines.get_mut(machine)?;
         if stopped.stopped_until.is_some() {
@@ -60,124 +77,41 @@ impl<A: App> World<A> {
     }
 
     /// Whether an end's machine is still in the life in which it had this connection.
-    fn is_alive(&self, end: End) -> bool {
+    pub(super) fn is_alive(&self, end: End) -> bool {
         self.machines
             .get(end.machine)
             .is_some_and(|machine| machine.life == end.life && machine.node.is_some())
     }
 
-    /// Does what a node wants done.
-    pub(super) fn carry_out(&mut self, index: NodeIndex) {
-        while let Some(output) = self
-            .machines
-            .get_mut(index)
-            .and_then(|machine| machine.node.as_mut())
-            .and_then(|node| node.poll_output())
-        {
-            self.carry_out_output(index, output);
-        }
-    }
-
-    fn carry_out_output(&mut self, index: NodeIndex, output: Output) {
-        match output {
-            Output::Dial { conn, addr } => self.start_dial(index, conn, addr),
-            Output::Transmit { conn, data } => {
-                let what = What::Out(conn, data.len());
-                self.trace.push(Line { at: self.now, node: index, what });
-                self.write(index, conn, data);
-            }
-            Output::PauseRead { conn } => {
-                let Some(machine) = self.machines.get_mut(index) else { return };
-                machine.paused.insert(conn);
-                let life = machine.life;
-                self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
-            }
-            Output::ResumeRead { conn } => {
-                if let Some(machine) = self.machines.get_mut(index) {
-                    machine.paused.remove(&conn);
-                }
-                self.read_unread(index, conn);
-            }
-            Output::Close { conn, mode } => self.close(index, conn, mode),
-            Output::Event(event) => self.pass_on(index, event),
-        }
-    }
-
-    fn end(&self, index: NodeIndex, conn: ConnId) -> End {
+    pub(super) fn end(&self, index: NodeIndex, conn: ConnId) -> End {
         let life = self.machines.get(index).map_or(0, |machine| machine.life);
         End { machine: index, life, conn }
     }
 
-    fn start_dial(&mut self, index: NodeIndex, conn: ConnId, addr: SocketAddr) {
-        let from = self.end(index, conn);
-        let to = index_of(addr).filter(|&to| to < self.machines.len());
-        let latency = self.link_options.latency.draw(&mut self.rng);
-        match to {
-            // What does not get through is not answered: the node has its own patience.
-            Some(to) if self.walls.contains(&(index, to)) => {}
-            Some(_) => self.agenda.push(self.now + latency, Step::Dial { from, addr }),
-            None => {
-                let error = Some(REFUSED.into());
-                self.agenda.push(self.now + latency, Step::Broken { end: from, error });
-            }
-        }
-    }
-
-    fn on_dial(&mut self, from: End, addr: SocketAddr) {
-        let Some(index) = index_of(addr) else { return };
-        // Nobody waits for what an earlier life has dialled, and it must not take the name of a
-        // connection of this one. And a wall may have come up meanwhile.
-        if !self.is_alive(from) || self.walls.contains(&(from.machine, index)) {
-            return;
-        }
-        let latency = self.link_options.latency.draw(&mut self.rng);
-        let now = self.now;
-        let Some(caller) = self.machines.get_mut(from.machine) else { return };
-        caller.next_port = caller.next_port.checked_add(1).unwrap_or(50_000);
-        let caller_addr = SocketAddr::new(addr_of(from.machine).ip(), caller.next_port);
-        let accepted = self.call(index, |node, now| node.accept(now, caller_addr).ok()).flatten();
-        if self.walls.contains(&(index, from.machine)) {
-            return;
-        }
-        let Some(conn) = accepted else {
-            let error = Some(REFUSED.into());
-            self.agenda.push(now + latency, Step::Broken { end: from, error });
-            return;
-        };
-        self.last_link += 1;
-        let id = self.last_link;
-        let to = self.end(index, conn);
-        let back = self.return_options.as_ref().unwrap_or(&self.link_options);
-        let pipes = [&self.link_options, back].map(|options| Pipe::new(options.clone(), now));
-        self.links.insert(id, Link { ends: [from, to], pipes });
-        for end in [from, to] {
-            if let Some(machine) = self.machines.get_mut(end.machine) {
-                machine.links.insert(end.conn, id);
-            }
-        }
-        self.agenda.push(now + latency, Step::Connected { link: id });
-    }
-
-    fn on_connected(&mut self, link: LinkId) {
-        let Some(&[from, _]) = self.links.get(&link).map(|link| &link.ends) else { return };
-        if self.is_alive(from) {
-            self.turn(from.machine, Input::Connected { conn: from.conn });
-        }
-    }
-
-    fn link_of(&mut self, index: NodeIndex, conn: ConnId) -> Option<(LinkId, usize, &mut Link)> {
+    pub(super) fn link_of(
+        &mut self,
+        index: NodeIndex,
+        conn: ConnId,
+    ) -> Option<(LinkId, usize, &mut Link)> {
         let id = *self.machines.get(index)?.links.get(&conn)?;
         let link = self.links.get_mut(&id)?;
         let side = link.side(index, conn);
         Some((id, side, link))
     }
 
-    fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
+    pub(super) fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
+        let receiver = link.ends.get(1 - side).map(|end| (end.machine, end.life));
+        let mut waiting_len = 0;
         if let Some(pipe) = link.pipes.get_mut(side) {
-            pipe.waiting.push_back(data);
+            pipe.push(data.clone());
+            waiting_len = pipe.waiting_len;
         }
         let len = self.put_on_line(id, side);
+        waiting_len -= len;
+        if let Some((machine, to)) = self.machines.get_mut(index).zip(receiver) {
+            machine.conduct.note_frame(Frame { to, conn, data, waiting_len });
+        }
         // No turn: this is in the midst of one, which takes what the node makes of it. A turn for
         // each of its outputs, one in the other, would fill the stack.
         let now = self.now;
@@ -189,10 +123,15 @@ impl<A: App> World<A> {
 
     /// Puts on the line what waits and has room, and the end behind it.
     pub(super) fn pump(&mut self, id: LinkId, side: usize) {
-        let len = self.put_on_line(id, side);
         let Some(&end) = self.links.get(&id).and_then(|link| link.ends.get(side)) else { return };
+        if self.machines.get(end.machine).is_some_and(|found| found.stopped_until.is_some()) {
+            // What waits is the driver's, which does not write.
+            return;
+        }
+        let len = self.put_on_line(id, side);
         if len > 0 && self.is_alive(end) {
             self.turn(end.machine, Input::Sent { conn: end.conn, len });
+            self.check_backlog(end.machine, end.conn);
         }
     }
 
@@ -223,6 +162,10 @@ impl<A: App> World<A> {
 
     fn on_arrival(&mut self, id: LinkId, side: usize, segment: Segment) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        if link.lost_side == Some(1 - side) {
+            self.on_arrival_in_vain(id, side);
+            return;
+        }
         let Some(&receiver) = link.ends.get(1 - side) else { return };
         let Some(pipe) = link.pipes.get_mut(side) else { return };
         if pipe.is_blocked {
@@ -243,13 +186,15 @@ impl<A: App> World<A> {
             let Some((id, own_side, link)) = self.link_of(index, conn) else { return };
             let side = 1 - own_side;
             let Some(pipe) = link.pipes.get_mut(side) else { return };
-            let Some(segment) = pipe.unread.pop_front() else { return };
-            pipe.in_flight = pipe.in_flight.saturating_sub(segment.len());
+            let Some(segment) = pipe.read() else { return };
             match segment {
                 Segment::Data(data) => {
                     self.frames += 1;
                     let what = What::In(conn, data.len(), hash_of(&data));
-                    self.trace.push(Line { at: self.now, node: index, what });
+                    self.trace.push(Line { at: self.now, node: Some(index), what });
+                    if let Some(machine) = self.machines.get_mut(index) {
+                        machine.given_len += len_u64(data.len());
+                    }
                     self.turn(index, Input::Received { conn, data: &data });
                     self.pump(id, side);
                 }
@@ -276,7 +221,7 @@ impl<A: App> World<A> {
         }
     }
 
-    fn close(&mut self, index: NodeIndex, conn: ConnId, mode: CloseMode) {
+    pub(super) fn close(&mut self, index: NodeIndex, conn: ConnId, mode: CloseMode) {
         match mode {
             CloseMode::Flush => {
                 let Some((id, side, link)) = self.link_of(index, conn) else { return };
@@ -312,6 +257,7 @@ impl<A: App> World<A> {
         if is_over {
             let end = self.end(index, conn);
             self.forget_end(end);
+            self.note_closed(end, None);
             self.turn(index, Input::Closed { conn, error: None });
         }
         is_over
@@ -341,6 +287,8 @@ impl<A: App> World<A> {
         true
     }
 
+    /// A machine goes on. Its driver may read and write first, or look first at what else has
+    /// happened, which comes in the order in which it did.
     fn resume(&mut self, index: NodeIndex) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         if machine.stopped_until.is_none_or(|until| until > self.now) {
@@ -348,12 +296,27 @@ impl<A: App> World<A> {
         }
         machine.stopped_until = None;
         let missed: VecDeque<Step> = std::mem::take(&mut machine.missed);
-        let conns: Vec<ConnId> = machine.links.keys().copied().collect();
+        self.note(index, format_args!("resume"));
+        let is_io_first = self.rng.random();
+        if is_io_first {
+            self.catch_up(index);
+        }
         for step in missed {
             self.carry_out_step(step);
         }
-        for conn in conns {
+        if !is_io_first {
+            self.catch_up(index);
+        }
+    }
+
+    /// Reads what has arrived at a machine, and writes what waits there.
+    fn catch_up(&mut self, index: NodeIndex) {
+        let Some(machine) = self.machines.get(index) else { return };
+        for conn in machine.links.keys().copied().collect::<Vec<_>>() {
             self.read_unread(index, conn);
+            if let Some((id, side, _)) = self.link_of(index, conn) {
+                self.pump(id, side);
+            }
         }
     }
 }

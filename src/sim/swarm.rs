@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::app::Recorder;
 use super::options::{Latency, LinkOptions};
+use super::storm::{Faults, unblock_all};
 use super::topology::Topology;
 use super::world::World;
 use crate::event::Event;
@@ -20,9 +21,6 @@ use crate::wire::{NodeId, Protocol};
 
 /// How long the nodes have to meet before the faults begin.
 const MORNING: Duration = Duration::from_secs(20);
-
-/// How long the faults go on.
-const STORM: Duration = Duration::from_secs(60);
 
 /// How long the mesh has to come together again: dials are put off by up to five minutes.
 const CALM: Duration = Duration::from_secs(900);
@@ -52,25 +50,11 @@ pub struct Swarm {
     pub max_frame_len: usize,
     /// The number of things that users do.
     pub actions: usize,
+    /// How often a user sends many messages at once, which shrink to almost nothing on the way: the
+    /// receivers take them in several turns.
+    pub bursts: usize,
     /// The faults that are on, and how many there are of each.
     pub faults: Faults,
-}
-
-/// How many of each kind of fault there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
-    /// Connections that break.
-    pub cuts: usize,
-    /// Times that some nodes are cut off from the others.
-    pub partitions: usize,
-    /// Directions between two nodes that swallow everything for a while.
-    pub black_holes: usize,
-    /// Nodes that stand still for a while.
-    pub pauses: usize,
-    /// Nodes that crash and come back.
-    pub crashes: usize,
-    /// Clocks that are set to something else, by less than a minute.
-    pub clock_steps: usize,
 }
 
 /// What a scenario came to.
@@ -109,7 +93,15 @@ impl Swarm {
         let link_back = rng.random::<bool>().then(|| draw_link(&mut rng));
         let from_both_ends = rng.random();
         let extension = rng.random_range(0..4) > 0;
-        let max_frame_len = *[1 << 10, 5_000, 100_000].get(rng.random_range(0..3)).unwrap_or(&0);
+        let max_frame_len =
+            *[1 << 10, 5_000, 100_000, 400_000].get(rng.random_range(0..4)).unwrap_or(&0);
+        // The longest message must be through a line of such links while it is fresh.
+        let is_quick = [Some(&link), link_back.as_ref()]
+            .into_iter()
+            .flatten()
+            .all(|link| *link.chunk_len.end() >= 100);
+        let longest = if nodes <= 16 && is_quick { 400_000 } else { 100_000 };
+        let max_frame_len = longest.min(max_frame_len);
         let mut some = |most: usize| if rng.random() { rng.random_range(1..=most) } else { 0 };
         let faults = Faults {
             cuts: some(nodes * 2),
@@ -118,8 +110,13 @@ impl Swarm {
             pauses: some(nodes),
             crashes: some(nodes / 2 + 1),
             clock_steps: some(nodes),
+            clogs: some(nodes * 2),
+            stalls: some(nodes),
+            resets: some(nodes),
+            refusals: some(nodes * 2),
         };
         let actions = rng.random_range(20..=120);
+        let bursts = if rng.random() { rng.random_range(1..=2) } else { 0 };
         Self {
             seed,
             nodes,
@@ -131,6 +128,7 @@ impl Swarm {
             compress,
             max_frame_len,
             actions,
+            bursts,
             faults,
         }
     }
@@ -190,74 +188,16 @@ impl Swarm {
         }
     }
 
-    /// What happens when, in order.
-    fn plan(&self, rng: &mut StdRng) -> Vec<(Duration, Deed)> {
-        let Faults { cuts, partitions, black_holes, pauses, crashes, clock_steps } = self.faults;
-        let mut plan = Vec::new();
-        for (count, deed) in [
-            (self.actions, Deed::Speak),
-            (cuts, Deed::Cut),
-            (partitions, Deed::Partition),
-            (partitions, Deed::Heal),
-            (black_holes, Deed::BlackHole),
-            (black_holes / 2, Deed::Heal),
-            (pauses, Deed::Pause),
-            (crashes, Deed::Crash),
-            (crashes, Deed::Restart),
-            (clock_steps, Deed::ClockStep),
-        ] {
-            for _ in 0..count {
-                plan.push((STORM.mul_f64(rng.random_range(0.05..=1.0)), deed));
-            }
-        }
-        plan.sort();
-        plan
-    }
-
-    fn carry_out(&self, world: &mut World, rng: &mut StdRng, deed: Deed) {
-        let node = rng.random_range(0..self.nodes);
-        match deed {
-            Deed::Speak => speak(world, rng, node, self.longest()),
-            Deed::Cut => {
-                world.cut_any();
-            }
-            Deed::Partition => {
-                let inside: Vec<usize> = (0..self.nodes).filter(|_| rng.random()).collect();
-                world.partition(&inside);
-            }
-            Deed::Heal => world.heal(),
-            Deed::BlackHole => world.block(node, rng.random_range(0..self.nodes)),
-            Deed::Pause => world.pause(node, Duration::from_millis(rng.random_range(1..=40_000))),
-            Deed::Crash => world.crash(node),
-            Deed::Restart => (0..self.nodes).for_each(|node| world.restart(node)),
-            Deed::ClockStep => {
-                world.set_clock_drift(node, rng.random_range(-10_000..=10_000));
-                let offset = Duration::from_millis(rng.random_range(0..=25_000));
-                if rng.random() {
-                    world.set_clock_ahead(node, offset);
-                } else {
-                    world.set_clock_behind(node, offset);
-                }
-            }
-        }
-    }
-
-    /// The longest packet that is worth its time on these links: some arrive byte by byte.
-    fn longest(&self) -> usize {
-        let back = self.link_back.as_ref().unwrap_or(&self.link);
-        self.link.chunk_len.end().min(back.chunk_len.end()) * 200
-    }
-
     /// The faults stop.
     fn calm_down(&self, world: &mut World) {
         world.heal();
+        unblock_all(world);
         for node in 0..self.nodes {
             world.restart(node);
             world.set_clock_drift(node, 0);
             world.set_clock_ahead(node, Duration::ZERO);
+            world.refuse_dials(node, 0);
         }
-        // A node that was started again has forgotten whom it was told to dial.
-        world.link_again();
         world.run_for(CALM);
     }
 
@@ -309,45 +249,10 @@ fn check_rest(world: &World, index: usize) {
 }
 
 /// The longest packet that a node of this mesh may send alone.
-fn longest_packet(world: &World, index: usize) -> usize {
+pub(super) fn longest_packet(world: &World, index: usize) -> usize {
     let max = world.node(index).map_or(0, |node| node.config().max_frame_len);
     let node = world.node(index);
     node.and_then(|node| node.longest_packet(world.now(), &[])).unwrap_or(max)
-}
-
-/// One thing that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Deed {
-    Speak,
-    Cut,
-    Partition,
-    Heal,
-    BlackHole,
-    Pause,
-    Crash,
-    Restart,
-    ClockStep,
-}
-
-/// A user says something, to everybody or to somebody.
-fn speak(world: &mut World, rng: &mut StdRng, node: usize, longest: usize) {
-    let len = match rng.random_range(0..10) {
-        0..7 => rng.random_range(0..200),
-        7..9 => rng.random_range(200..20_000),
-        _ => rng.random_range(20_000..200_000),
-    }
-    .min(longest);
-    let packet: Vec<u8> =
-        if rng.random() { vec![b'x'; len] } else { (0..len).map(|_| rng.random()).collect() };
-    let other = world.id(rng.random_range(0..world.count()));
-    match (rng.random_range(0..4), other) {
-        (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
-        (1, Some(other)) => {
-            world.call(node, |node, now| node.locate(now, &other).is_ok());
-        }
-        // A crashed node, and one without neighbors, says nothing.
-        _ => drop(world.broadcast(node, &[packet])),
-    }
 }
 
 fn draw_link(rng: &mut StdRng) -> LinkOptions {

@@ -16,7 +16,8 @@ const KEPT: usize = 50;
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) at: Instant,
-    pub(super) node: usize,
+    /// Where; `None` for what happens to the world.
+    pub(super) node: Option<usize>,
     pub(super) what: What,
 }
 
@@ -34,10 +35,14 @@ pub(super) enum What {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, node, what } = self;
+        match node {
+            Some(node) => write!(f, "{at} n{node} ")?,
+            None => write!(f, "{at} world ")?,
+        }
         match what {
-            What::In(conn, len, _) => write!(f, "{at} n{node} {conn} in {len}b"),
-            What::Out(conn, len) => write!(f, "{at} n{node} {conn} out {len}b"),
-            What::Note(note) => write!(f, "{at} n{node} {note}"),
+            What::In(conn, len, _) => write!(f, "{conn} in {len}b"),
+            What::Out(conn, len) => write!(f, "{conn} out {len}b"),
+            What::Note(note) => f.write_str(note),
         }
     }
 }
@@ -73,19 +78,18 @@ impl Trace {
     }
 
     fn hash_line(&mut self, line: &Line) {
-        self.hasher.write_u64(line.at.as_nanos());
-        self.hasher.write_usize(line.node);
+        let mut write = |number: u64| self.hasher.write(&number.to_le_bytes());
+        write(line.at.as_nanos());
+        write(line.node.map_or(u64::MAX, len_u64));
         match &line.what {
             What::In(conn, len, hash) => {
-                self.hasher.write_u64(conn.number());
-                self.hasher.write_usize(*len);
-                self.hasher.write_u64(*hash);
+                [conn.number(), len_u64(*len), *hash].into_iter().for_each(write);
             }
-            What::Out(conn, len) => {
-                self.hasher.write_u64(!conn.number());
-                self.hasher.write_usize(*len);
+            What::Out(conn, len) => [!conn.number(), len_u64(*len)].into_iter().for_each(write),
+            What::Note(note) => {
+                write(len_u64(note.len()));
+                self.hasher.write(note.as_bytes());
             }
-            What::Note(note) => self.hasher.write(note.as_bytes()),
         }
     }
 
@@ -103,9 +107,44 @@ impl Trace {
     }
 }
 
+/// A length as it is hashed: the same on machines of every word size.
+pub(super) fn len_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// A hash of packets and the borders between them, the same on every machine.
+pub(super) fn hash_of_packets<'a>(packets: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut hasher = SipHasher13::new();
+    for packet in packets {
+        hasher.write(&len_u64(packet.len()).to_le_bytes());
+        hasher.write(packet);
+    }
+    hasher.finish()
+}
+
 /// A hash of bytes, the same on every machine.
 pub(super) fn hash_of(data: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(data);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_same_on_every_machine() {
+        let mut trace = Trace::new();
+        let conn = ConnId::from_number(2);
+        for what in [What::In(conn, 300, hash_of(b"in")), What::Out(conn, 7), note("met")] {
+            trace.push(Line { at: Instant::from_millis(5), node: Some(1), what });
+        }
+        assert_eq!(trace.hash(), 0x71fa_536c_745a_57a7);
+        assert_eq!(hash_of_packets([&b"al"[..], b"l"].into_iter()), 0xdba8_a2af_072f_58a4);
+    }
+
+    fn note(text: &str) -> What {
+        What::Note(text.to_owned())
+    }
 }

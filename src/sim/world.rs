@@ -8,16 +8,18 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::agenda::{Agenda, Step};
-use super::app::{App, Context, Recorder};
+use super::app::{App, Recorder};
 use super::check::{self, Ledger};
+use super::conduct::Conduct;
 use super::link::{Link, LinkId};
 use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
 use super::topology::Topology;
-use super::trace::{Line, Trace, What};
+use super::trace::Trace;
+use super::walls::Walls;
 use crate::error::SendError;
-use crate::event::{Delivery, Event, SendReport};
-use crate::node::{Config, Input, Node, Whispered};
+use crate::event::SendReport;
+use crate::node::{Config, Node, Whispered};
 use crate::time::{Instant, UnixTime};
 use crate::wire::{NodeId, Protocol};
 
@@ -42,10 +44,12 @@ pub struct World<A = Recorder> {
     /// Who is to dial whom.
     wanted: BTreeSet<(NodeIndex, NodeIndex)>,
     /// From whom to whom nothing gets through.
-    pub(super) walls: BTreeSet<(NodeIndex, NodeIndex)>,
+    pub(super) walls: Walls,
     pub(super) ledger: Ledger,
     pub(super) trace: Trace,
     pub(super) frames: u64,
+    /// Whether all nodes have the same limits, so that each takes whatever another sends.
+    pub(super) is_uniform: bool,
 }
 
 impl World {
@@ -81,10 +85,11 @@ impl<A: App> World<A> {
             link_options: LinkOptions::default(),
             return_options: None,
             wanted: BTreeSet::new(),
-            walls: BTreeSet::new(),
+            walls: Walls::default(),
             ledger: Ledger::default(),
             trace: Trace::new(),
             frames: 0,
+            is_uniform: true,
         }
     }
 
@@ -92,6 +97,10 @@ impl<A: App> World<A> {
     pub fn add(&mut self, config: Config, app: A) -> NodeIndex {
         let index = self.machines.len();
         let config = Config { out_addr: Some(addr_of(index).into()), ..config };
+        self.is_uniform &= self
+            .machines
+            .first()
+            .is_none_or(|first| check::limits(&first.config) == check::limits(&config));
         self.machines.push(Machine::new(config, app));
         self.boot(index);
         index
@@ -119,7 +128,7 @@ impl<A: App> World<A> {
     /// Makes `from` dial `to`, now and whenever the connection is lost.
     pub fn connect(&mut self, from: NodeIndex, to: NodeIndex) {
         self.wanted.insert((from, to));
-        self.call(from, |node, now| node.add_seed(now, addr_of(to)));
+        self.carry_out_step(Step::Seed { machine: from, addr: addr_of(to) });
     }
 
     /// Makes both ends of every link dial the other.
@@ -129,18 +138,11 @@ impl<A: App> World<A> {
         }
     }
 
-    /// Makes nodes that were started again dial those that they were to dial before.
-    pub fn link_again(&mut self) {
-        for (from, to) in self.wanted.clone() {
-            self.connect(from, to);
-        }
-    }
-
     /// Sends packets from a node to another.
     ///
     /// # Errors
     ///
-    /// The node's; [`SendError::Closed`] where it is crashed.
+    /// The node's; [`SendError::Closed`] where it is crashed or paused.
     pub fn whisper<P: AsRef<[u8]>>(
         &mut self,
         from: NodeIndex,
@@ -158,7 +160,7 @@ impl<A: App> World<A> {
     ///
     /// # Errors
     ///
-    /// The node's; [`SendError::Closed`] where it is crashed.
+    /// The node's; [`SendError::Closed`] where it is crashed or paused.
     pub fn broadcast<P: AsRef<[u8]>>(
         &mut self,
         from: NodeIndex,
@@ -175,14 +177,18 @@ impl<A: App> World<A> {
         report
     }
 
-    /// Calls a node as its user would. `None` where it is crashed.
+    /// Calls a node as its user would. `None` where it is crashed, and while its machine is paused.
     pub fn call<T>(
         &mut self,
         index: NodeIndex,
         call: impl FnOnce(&mut Node, Instant) -> T,
     ) -> Option<T> {
         let now = self.now;
-        let node = self.machines.get_mut(index)?.node.as_mut()?;
+        let machine = self.machines.get_mut(index)?;
+        if machine.stopped_until.is_some() {
+            return None;
+        }
+        let node = machine.node.as_mut()?;
         let result = call(node, now);
         self.after_turn(index);
         Some(result)
@@ -244,8 +250,9 @@ impl<A: App> World<A> {
         self.ledger.delivered()
     }
 
-    /// How long each delivery took, in virtual time, in the order of the deliveries.
-    pub fn latencies(&self) -> &[Duration] {
+    /// How long each delivery took, in virtual time, in the order of the deliveries: in whole
+    /// microseconds, and what took more than an hour may be told as an hour.
+    pub fn latencies(&self) -> impl Iterator<Item = Duration> {
         self.ledger.latencies()
     }
 
@@ -286,12 +293,27 @@ impl<A: App> World<A> {
         machine.links.clear();
         machine.paused.clear();
         machine.timer_at = None;
+        machine.conduct = Conduct::default();
+        machine.given_len = 0;
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
+                let id = node.id();
                 self.ledger.note_started(node.id(), (index, machine.life));
                 machine.node = Some(node);
+                self.note(index, format_args!("start {}", id.short()));
+                self.dial_wanted(index);
             }
             Err(error) => self.fail(index, &format!("the configuration makes no node: {error}")),
+        }
+    }
+
+    /// Makes a node that was started dial those that it is to dial: they are in its program's
+    /// configuration.
+    fn dial_wanted(&mut self, index: NodeIndex) {
+        let wanted: Vec<_> =
+            self.wanted.range((index, 0)..=(index, NodeIndex::MAX)).map(|(_, to)| *to).collect();
+        for to in wanted {
+            self.carry_out_step(Step::Seed { machine: index, addr: addr_of(to) });
         }
     }
 
@@ -300,102 +322,6 @@ impl<A: App> World<A> {
         let passed = self.now.since(Instant::ZERO);
         let Some(machine) = self.machines.get(index) else { return DAWN + passed };
         machine.clock_offset.apply(DAWN + passed.mul_f64(machine.clock_rate))
-    }
-
-    /// Tells a node what happened, and does what it wants done.
-    pub(super) fn turn(&mut self, index: NodeIndex, input: Input<'_>) {
-        let now = self.now;
-        let Some(node) = self.machines.get_mut(index).and_then(|found| found.node.as_mut()) else {
-            return;
-        };
-        node.handle_input(now, input);
-        self.after_turn(index);
-    }
-
-    fn after_turn(&mut self, index: NodeIndex) {
-        self.carry_out(index);
-        self.plan_timer(index);
-        self.check(index);
-    }
-
-    /// Gives an event to the program of a node, after the ledger has seen it.
-    pub(super) fn pass_on(&mut self, index: NodeIndex, event: Event) {
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        let life = machine.life;
-        let mut fault = None;
-        if let Event::Message(delivery) = &event {
-            let packets = delivery.message.payload().skip(1);
-            let Delivery { sender, neighbor, .. } = *delivery;
-            let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
-            fault = entered.err();
-        }
-        self.trace.push(Line { at: now, node: index, what: What::Note(note(&event)) });
-        let Some(node) = machine.node.as_mut() else { return };
-        let mut context = Context::new(node, now, &mut self.ledger);
-        machine.app.on_event(&mut context, event);
-        if let Some(at) = context.wake_at {
-            self.agenda.push(at, Step::Wake { machine: index, life });
-        }
-        if let Some(fault) = fault {
-            self.fail(index, &fault);
-        }
-    }
-
-    pub(super) fn wake_app(&mut self, index: NodeIndex, life: u64) {
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
-            return;
-        };
-        let Some(node) = machine.node.as_mut() else { return };
-        let mut context = Context::new(node, now, &mut self.ledger);
-        machine.app.on_wake(&mut context);
-        if let Some(at) = context.wake_at {
-            self.agenda.push(at, Step::Wake { machine: index, life });
-        }
-        self.after_turn(index);
-    }
-
-    fn plan_timer(&mut self, index: NodeIndex) {
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        let Some(due) = machine.node.as_ref().and_then(Node::poll_timeout) else { return };
-        if machine.timer_at.is_none_or(|planned| due < planned) {
-            machine.timer_at = Some(due);
-            self.agenda.push(due.max(now), Step::Timer { machine: index, due });
-        }
-    }
-
-    pub(super) fn on_timer(&mut self, index: NodeIndex, planned: Instant) {
-        let now = self.now;
-        let is_planned = |machine: &&mut Machine<A>| machine.timer_at == Some(planned);
-        // Otherwise the plan has changed since. To go by the old one would plan each of the node's
-        // turns once more from now on.
-        let Some(machine) = self.machines.get_mut(index).filter(is_planned) else { return };
-        machine.timer_at = None;
-        let due = machine.node.as_ref().and_then(Node::poll_timeout);
-        if due.is_some_and(|due| due <= now) {
-            self.turn(index, Input::Timeout);
-            let next = self.node(index).and_then(Node::poll_timeout);
-            if next.is_some_and(|next| next <= now) {
-                self.fail(index, "the node's deadline does not move on");
-            }
-        } else {
-            self.plan_timer(index);
-        }
-    }
-
-    fn check(&mut self, index: NodeIndex) {
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        let Some(node) = machine.node.as_ref() else { return };
-        machine.most_links = machine.most_links.max(machine.links.len());
-        let fault = check::check_sums(&node.stats())
-            .and_then(|()| check::check_usage(node))
-            .and_then(|()| check::check_traffic(node, machine.most_links))
-            .err();
-        if let Some(fault) = fault {
-            self.fail(index, &fault);
-        }
     }
 
     /// Stops the simulation: something is wrong.
@@ -407,26 +333,6 @@ impl<A: App> World<A> {
             "{now} node {index}: {fault}\nseed {seed}\n\
             (of a swarm: rs2p sim --sweep 1 --seed {seed})\n{tail}"
         );
-    }
-}
-
-/// An event in a line, without its payload.
-fn note(event: &Event) -> String {
-    match event {
-        Event::Message(delivery) => {
-            let len = delivery.message.packets().body().len();
-            format!("event message from={} <{len}b>", delivery.sender.short())
-        }
-        Event::PeerJoined(info) => format!("event joined {} {}", info.id.short(), info.conn),
-        Event::PeerLost { id, reason } => format!("event lost {}: {reason}", id.short()),
-        Event::Dialed { conn, id } => format!("event dialed {} {conn}", id.short()),
-        Event::DialFailed { conn, reason, .. } => format!("event dial failed {conn}: {reason}"),
-        Event::LocateDone { request_id, outcome } => {
-            format!("event located {request_id}: {outcome:?}")
-        }
-        Event::WhisperDone { request_id, outcome } => {
-            format!("event whispered {request_id}: {outcome:?}")
-        }
     }
 }
 

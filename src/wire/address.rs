@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::DecodeError;
-use super::json::{self, MaybeAddress};
+use super::json::{self, Reader};
 
 /// Where a node says it can be reached: a host name or an IP address, and a TCP port.
 ///
@@ -34,7 +34,7 @@ impl Address {
     /// # Ok::<(), rs2p::DecodeError>(())
     /// ```
     pub fn from_json(json: &[u8]) -> Result<Option<Self>, DecodeError> {
-        json::read(json, MaybeAddress).ok_or(DecodeError::BadJson("address"))
+        json::read(json, Reader::address).ok_or(DecodeError::BadJson("address"))
     }
 
     /// The text that goes into a node id: a Python pair, such as `('127.0.0.1', 4444)`.

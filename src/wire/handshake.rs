@@ -1,6 +1,6 @@
 //! The payload of a handshake: who a node is. PROTOCOL.md §3.1.
 
-use super::json::{self, MaybeAddress};
+use super::json::{self, Reader};
 use super::{Address, Compressions, DecodeError, Extension, Flag, NodeId, Protocol};
 
 /// What a node says of itself at the start of a connection.
@@ -62,7 +62,7 @@ impl Handshake {
             protocol_id: NodeId::parse(protocol_id)
                 .map_err(|_| DecodeError::BadId(PROTOCOL_ID))?
                 .to_string(),
-            address: json::read(address, MaybeAddress).ok_or(DecodeError::BadJson(ADDRESS))?,
+            address: json::read(address, Reader::address).ok_or(DecodeError::BadJson(ADDRESS))?,
             compressions: Compressions::from_json(names)
                 .ok_or(DecodeError::BadJson(COMPRESSIONS))?,
             extension: packets.next().and_then(Extension::parse),

@@ -1,23 +1,167 @@
 //! The JSON inside handshakes and peers lists: typed, bounded reading, and writing as py2p writes.
 //!
 //! Nothing here builds a tree of values: what a peer sends is read straight into the type that the
-//! protocol asks for, or refused.
-
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+//! protocol asks for, or refused. Those types nest three deep, and so does the reading.
 
 use super::Address;
 
 /// The longest string that is read, in bytes: a host name has up to 253.
 const MAX_TEXT_LEN: usize = 255;
 
-/// Reads one JSON value by `seed`, and nothing behind it.
-pub(super) fn read<'de, S: DeserializeSeed<'de>>(json: &'de [u8], seed: S) -> Option<S::Value> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = seed.deserialize(&mut deserializer).ok()?;
-    deserializer.end().ok()?;
-    Some(value)
+/// Reads one JSON value, and nothing behind it.
+pub(super) fn read<'a, T>(
+    json: &'a [u8],
+    value: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+) -> Option<T> {
+    let mut reader = Reader { rest: json };
+    let value = value(&mut reader)?;
+    reader.peek().is_none().then_some(value)
+}
+
+/// What is left of a JSON text. Each method takes one value off it, or is `None` where another
+/// stands there.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    /// Reads an address and an id, in either order: where a node is.
+    pub(super) fn place(&mut self) -> Option<(Option<Address>, String)> {
+        self.take(b'[')?;
+        let place = if self.peek() == Some(b'"') {
+            let id = self.text()?;
+            self.take(b',')?;
+            (self.address()?, id)
+        } else {
+            let address = self.address()?;
+            self.take(b',')?;
+            (address, self.text()?)
+        };
+        self.take(b']')?;
+        Some(place)
+    }
+
+    /// Reads `["host", port]` or `null`.
+    pub(super) fn address(&mut self) -> Option<Option<Address>> {
+        if self.peek() == Some(b'n') {
+            self.rest = self.rest.strip_prefix(b"null")?;
+            return Some(None);
+        }
+        self.take(b'[')?;
+        let host = self.text()?;
+        self.take(b',')?;
+        let port = self.port()?;
+        self.take(b']')?;
+        Some(Some(Address { host, port }))
+    }
+
+    /// Reads a list of at most `max_count` elements.
+    pub(super) fn list<T>(
+        &mut self,
+        max_count: usize,
+        element: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.take(b'[')?;
+        let mut elements = Vec::new();
+        if self.peek() != Some(b']') {
+            loop {
+                if elements.len() == max_count {
+                    return None;
+                }
+                elements.push(element(self)?);
+                if self.take(b',').is_none() {
+                    break;
+                }
+            }
+        }
+        self.take(b']')?;
+        Some(elements)
+    }
+
+    /// Reads a text of at most [`MAX_TEXT_LEN`] bytes.
+    pub(super) fn text(&mut self) -> Option<String> {
+        self.take(b'"')?;
+        let mut text = Vec::new();
+        loop {
+            match self.next()? {
+                b'"' => return String::from_utf8(text).ok(),
+                b'\\' => {
+                    let unit = self.escaped()?;
+                    text.extend_from_slice(unit.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                0..b' ' => return None,
+                byte => text.push(byte),
+            }
+            if text.len() > MAX_TEXT_LEN {
+                return None;
+            }
+        }
+    }
+
+    fn port(&mut self) -> Option<u16> {
+        self.peek();
+        let len = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        if len > 1 && digits.starts_with(b"0") {
+            return None;
+        }
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
+    /// Reads what stands behind a backslash.
+    fn escaped(&mut self) -> Option<char> {
+        Some(match self.next()? {
+            unit @ (b'"' | b'\\' | b'/') => char::from(unit),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.utf16()?;
+                if !is_high_surrogate(first) {
+                    return char::from_u32(first.into());
+                }
+                self.rest = self.rest.strip_prefix(b"\\u")?;
+                let pair = [first, self.utf16()?];
+                return char::decode_utf16(pair).next()?.ok();
+            }
+            _ => return None,
+        })
+    }
+
+    /// Reads four hexadecimal digits.
+    fn utf16(&mut self) -> Option<u16> {
+        let mut code = 0;
+        for _ in 0..4 {
+            code = code << 4 | char::from(self.next()?).to_digit(16)?;
+        }
+        u16::try_from(code).ok()
+    }
+
+    /// Takes this byte, and the white space before it.
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.next()).map(|_| ())
+    }
+
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        self.rest.first().copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(byte)
+    }
+}
+
+fn is_high_surrogate(code: u16) -> bool {
+    (0xd800..0xdc00).contains(&code)
 }
 
 /// Quotes a text as Python's `json` does: everything outside ASCII is escaped.
@@ -54,173 +198,16 @@ pub(super) fn write_address(address: Option<&Address>) -> String {
     )
 }
 
-/// Reads a text of at most [`MAX_TEXT_LEN`] bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Text {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a text of at most {MAX_TEXT_LEN} bytes")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        if text.len() > MAX_TEXT_LEN {
-            return Err(E::invalid_length(text.len(), &self));
-        }
-        Ok(text.to_owned())
-    }
-}
-
-/// Reads `["host", port]` or `null`.
-pub(super) struct MaybeAddress;
-
-impl<'de> DeserializeSeed<'de> for MaybeAddress {
-    type Value = Option<Address>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MaybeAddress {
-    type Value = Option<Address>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a host and a port, or null")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let host =
-            list.next_element_seed(Text)?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
-        let port = list.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &self))?;
-        match list.next_element::<IgnoredAny>()? {
-            None => Ok(Some(Address { host, port })),
-            Some(_) => Err(A::Error::invalid_length(3, &self)),
-        }
-    }
-}
-
-/// Reads an address and an id, in either order: where a node is.
-#[derive(Clone, Copy)]
-pub(super) struct Place;
-
-impl<'de> DeserializeSeed<'de> for Place {
-    type Value = (Option<Address>, String);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Place {
-    type Value = (Option<Address>, String);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an address and an id")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let first = list.next_element_seed(HalfSeed)?;
-        let second = list.next_element_seed(HalfSeed)?;
-        let rest = list.next_element::<IgnoredAny>()?;
-        match (first, second, rest) {
-            (Some(Half::Address(address)), Some(Half::Id(id)), None)
-            | (Some(Half::Id(id)), Some(Half::Address(address)), None) => Ok((address, id)),
-            _ => Err(A::Error::custom("not an address and an id")),
-        }
-    }
-}
-
-/// One half of a pair, told from the other by its JSON type.
-enum Half {
-    Address(Option<Address>),
-    Id(String),
-}
-
-struct HalfSeed;
-
-impl<'de> DeserializeSeed<'de> for HalfSeed {
-    type Value = Half;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Half, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for HalfSeed {
-    type Value = Half;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an address, null or an id")
-    }
-
-    fn visit_str<E: Error>(self, id: &str) -> Result<Half, E> {
-        Text.visit_str(id).map(Half::Id)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Half, E> {
-        Ok(Half::Address(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Half, A::Error> {
-        MaybeAddress.visit_seq(list).map(Half::Address)
-    }
-}
-
-/// Reads a list of at most `max_count` elements, each by a copy of `element`.
-pub(super) struct List<S> {
-    pub(super) element: S,
-    pub(super) max_count: usize,
-}
-
-impl<'de, S: DeserializeSeed<'de> + Copy> DeserializeSeed<'de> for List<S> {
-    type Value = Vec<S::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for List<S> {
-    type Value = Vec<S::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of at most {} elements", self.max_count)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = list.next_element_seed(self.element)? {
-            if elements.len() == self.max_count {
-                return Err(A::Error::invalid_length(elements.len(), &self));
-            }
-            elements.push(element);
-        }
-        Ok(elements)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
     fn an_address_is_a_host_and_a_port_or_null() {
-        let read = |json: &str| read(json.as_bytes(), MaybeAddress);
+        let read = |json: &str| read(json.as_bytes(), Reader::address);
         let address = Address { host: "127.0.0.1".into(), port: 4444 };
         assert_eq!(read("[\"127.0.0.1\", 4444]"), Some(Some(address.clone())));
         assert_eq!(read(" [ \"\\u0031\\u00327.0.0.1\",4444 ] "), Some(Some(address)));
@@ -228,7 +215,7 @@ mod tests {
         for bad in ["", "[]", "[\"a\"]", "[\"a\",65536]", "[\"a\",-1]", "[\"a\",1.5]", "[1,1]"] {
             assert_eq!(read(bad), None, "{bad}");
         }
-        for bad in ["[\"a\",1,2]", "[\"a\",1]x", "{\"a\":1}", "\"a\"", "[\"\\ud800\",1]", "7"] {
+        for bad in ["[\"a\",1,2]", "[\"a\",1]x", "{\"a\":1}", "\"a\"", "nul", "7", "\u{b}null"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
@@ -236,13 +223,13 @@ mod tests {
     #[test]
     fn a_text_ends_at_its_limit() {
         let quoted = |len: usize| format!("\"{}\"", "x".repeat(len));
-        assert!(read(quoted(MAX_TEXT_LEN).as_bytes(), Text).is_some());
-        assert!(read(quoted(MAX_TEXT_LEN + 1).as_bytes(), Text).is_none());
+        assert!(read(quoted(MAX_TEXT_LEN).as_bytes(), Reader::text).is_some());
+        assert!(read(quoted(MAX_TEXT_LEN + 1).as_bytes(), Reader::text).is_none());
     }
 
     #[test]
     fn depth_and_count_are_bounded() {
-        let list = |json: &str| read(json.as_bytes(), List { element: Text, max_count: 2 });
+        let list = |json: &str| read(json.as_bytes(), |reader| reader.list(2, Reader::text));
         assert_eq!(list("[\"a\",\"b\"]").map(|texts| texts.len()), Some(2));
         assert_eq!(list("[\"a\",\"b\",\"c\"]"), None);
         assert_eq!(list(&"[".repeat(1 << 20)), None);
@@ -252,5 +239,65 @@ mod tests {
     fn texts_are_quoted_in_ascii() {
         assert_eq!(quote("a\"b\\c"), "\"a\\\"b\\\\c\"");
         assert_eq!(quote("mésh😀\n"), "\"m\\u00e9sh\\ud83d\\ude00\\u000a\"");
+    }
+
+    #[test]
+    fn a_pair_of_surrogates_is_one_character_and_half_a_pair_is_none() {
+        let read = |json: &str| read(json.as_bytes(), Reader::text);
+        assert_eq!(read("\"\\uD800\\udc00\\udbff\\uDFFF\""), Some("\u{10000}\u{10ffff}".into()));
+        for bad in ["\\ud800", "\\udbff\\u0041", "\\udc00", "\\udfff\\ud800", "\\ud800\\n\\udc00"] {
+            assert_eq!(read(&format!("\"{bad}\"")), None, "{bad}");
+        }
+    }
+
+    /// The same by way of a tree.
+    fn by_serde(json: &[u8]) -> Option<(Option<Address>, String)> {
+        let Value::Array(halves) = serde_json::from_slice(json).ok()? else { return None };
+        let [first, second] = halves.try_into().ok()?;
+        let (address, id) = if first.is_string() { (second, first) } else { (first, second) };
+        let address = match address {
+            Value::Null => None,
+            Value::Array(parts) => {
+                let [host, port] = parts.try_into().ok()?;
+                let port = u16::try_from(port.as_u64()?).ok()?;
+                Some(Address { host: host.as_str()?.to_owned(), port })
+            }
+            _ => return None,
+        };
+        Some((address, id.as_str()?.to_owned()))
+    }
+
+    /// Pieces of a place, and of what is nearly one.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let token = prop_oneof![
+            8 => prop::sample::select(vec![
+                "[", "]", ",", "[null,", "[[\"h\",1],", "\"id\"]", "null", "nul", "\"", "\"a\"", " ", "\n",
+                "0", "00", "1", "65535", "65536", "-1", "1.0", "1e1", "{}", "true", "\u{b}",
+            ]).prop_map(|text| text.as_bytes().to_vec()),
+            8 => prop::sample::select(vec![
+                "\\u00e9", "\\ud83d", "\\ude00", "\\u0000", "\\u12", "\\uD83D\\uDE00", "\\n", "\\/", "\\\"",
+                "\\x", "\\", "é", "\t",
+            ]).prop_map(|text| [b"\"", text.as_bytes(), b"\""].concat()),
+            1 => any::<Vec<u8>>(),
+        ];
+        prop::collection::vec(token, 0..9).prop_map(|tokens| tokens.concat())
+    }
+
+    /// A place that is well-formed, but for its texts.
+    fn places() -> impl Strategy<Value = Vec<u8>> {
+        let text = "\"(\\PC|[\\x00-\"]|\\\\([\"/bfnrtu\\\\]|u([0-9a-fA-F]{4}|d[89a-f][0-9a-f]{2}))){0,6}\"";
+        let port = prop_oneof![any::<i32>().prop_map(|port| port.to_string()), "[0-9]{1,5}"];
+        (text, port, text, " ?").prop_map(|(host, port, id, space)| {
+            format!("[{space}[{host}{space},{port}{space}]{space},{id}]{space}").into_bytes()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_place_is_what_serde_json_reads(json in prop_oneof![pieces(), places()]) {
+            prop_assert_eq!(read(&json, Reader::place), by_serde(&json));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The payloads of a request and its response: where is this node? PROTOCOL.md §3.4.
 
-use super::json::{self, Place};
+use super::json::{self, Reader};
 use super::{Address, DecodeError, Flag, NodeId, RequestId};
 
 /// What a request asks for.
@@ -81,7 +81,7 @@ impl Response {
         let request_id =
             RequestId::parse(request_id).map_err(|_| DecodeError::BadId(REQUEST_ID))?;
         let place = packets.next().ok_or(DecodeError::MissingData(PLACE))?;
-        let (address, id) = json::read(place, Place).ok_or(DecodeError::BadJson(PLACE))?;
+        let (address, id) = json::read(place, Reader::place).ok_or(DecodeError::BadJson(PLACE))?;
         let id = NodeId::parse(id.as_bytes()).map_err(|_| DecodeError::BadId(PLACE))?;
         Ok(Self { request_id, id, address })
     }

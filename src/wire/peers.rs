@@ -1,6 +1,6 @@
 //! The payload of a peers list: whom a node knows. PROTOCOL.md §3.2.
 
-use super::json::{self, List, Place};
+use super::json::{self, Reader};
 use super::{Address, DecodeError, Flag, NodeId};
 
 /// One node of a peers list.
@@ -35,7 +35,7 @@ impl PeerEntry {
         max_count: usize,
     ) -> Result<Vec<Self>, DecodeError> {
         let list = payload.into_iter().nth(1).ok_or(DecodeError::MissingData(FIELD))?;
-        let places = json::read(list, List { element: Place, max_count })
+        let places = json::read(list, |reader| reader.list(max_count, Reader::place))
             .ok_or(DecodeError::BadJson(FIELD))?;
         let entry = |(address, id): (_, String)| {
             NodeId::parse(id.as_bytes()).ok().map(|id| Self { address, id })

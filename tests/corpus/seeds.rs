@@ -92,6 +92,12 @@ fn handshakes() -> Vec<Vec<u8>> {
     ] {
         seeds.push(fields.into());
     }
+    // The longest text of JSON that is read, and one byte more: a fuzzer rarely hits the border.
+    for len in [255, 256] {
+        let text = "h".repeat(len);
+        seeds.push(format!("id\nprotocol\n[\"{text}\", 1]\n[]").into());
+        seeds.push(format!("id\nprotocol\nnull\n[\"{text}\"]").into());
+    }
     seeds
 }
 

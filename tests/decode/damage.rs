@@ -134,3 +134,30 @@ fn a_long_payload_is_shortened_unless_all_is_asked_for() {
     let full = printed(&["decode", "--full"], &frame);
     assert!(text(&full).contains(&payload));
 }
+
+#[test]
+fn hosts_of_a_peers_list_are_escaped_and_only_some_are_shown() {
+    let entry = r#"[["\u001b[2J\u202e", 1], "me"]"#;
+    let list = format!("[{}]", [entry; 9].join(", "));
+    let frame = printed(&["encode", "peers", &list], b"");
+    let short = printed(&["decode"], &frame);
+    let note = r"me \u{1b}[2J\u{202e}:1";
+    assert_eq!(text(&short).matches(note).count(), 8, "{}", text(&short));
+    assert!(text(&short).contains("and 1 more (--full shows them)"), "{}", text(&short));
+    let full = printed(&["decode", "--full"], &frame);
+    assert_eq!(text(&full).matches(note).count(), 9, "{}", text(&full));
+}
+
+#[test]
+fn a_body_under_a_method_that_is_left_out_is_recognized() {
+    for method in ["gzip", "bz2", "lzma"] {
+        if !rs2p::Compression::parse(method).is_some_and(rs2p::Compression::is_supported) {
+            continue;
+        }
+        let packet = "x".repeat(1_000);
+        let frame = printed(&["encode", "broadcast", &packet, "--compression", method], b"");
+        let shown = rs2p(&["decode", "--compression", "none"], &frame);
+        let hint = format!("it begins as if under {method}, but was not decompressed by that");
+        assert!(text(&shown.stdout).contains(&hint), "{}", text(&shown.stdout));
+    }
+}

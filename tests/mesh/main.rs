@@ -46,7 +46,7 @@ fn linked(count: usize, links: &[(usize, usize)]) -> Vec<MeshSocket> {
 
 /// What `call` returns; fails if that takes longer than so long.
 fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> T {
-    let (sender, result) = crossbeam_channel::bounded(1);
+    let (sender, result) = std::sync::mpsc::channel();
     thread::spawn(move || sender.send(call()));
     result.recv_timeout(limit).expect("it takes too long")
 }

@@ -1,8 +1,8 @@
 //! The chat on a pipe: plain lines, and commands that answer in words.
 
-use rs2p::{Encryption, MeshSocket};
+use rs2p::{Address, Encryption, MeshSocket};
 
-use crate::running::{Running, output};
+use crate::running::{PATIENCE, Running, output};
 
 /// A chat, and another one that has joined it, with the beginnings of their ids.
 fn linked() -> ([Running; 2], [String; 2]) {
@@ -53,7 +53,8 @@ fn what_cannot_be_done_is_said_in_a_line() {
     let input = b"hello\n/pears\n/whisper Ab hi\n/reply hi\n/reply #7 hi\n/locate x\n/peers\n\
                   /connect 127.0.0.1\n/connect 127.0.0.1:1\n\xff\xfe\n";
     let (shown, complaint, code) = output("node", input);
-    assert_eq!((complaint.as_str(), code), ("", Some(0)), "{shown}");
+    // Lines were not sent, and a script learns it from the exit code.
+    assert_eq!((complaint.as_str(), code), ("", Some(1)), "{shown}");
     let notes: Vec<&str> = shown.lines().skip(3).collect();
     let unknown =
         |id| format!("* no node is known whose id begins with `{id}`; a whole id always works");
@@ -71,7 +72,7 @@ fn what_cannot_be_done_is_said_in_a_line() {
     assert!(notes[8].starts_with("* 127.0.0.1:1: not connected: the network failed"), "{shown}");
     assert_eq!(
         notes[9..],
-        ["* not sent: the line is not UTF-8", "left the mesh; everything was sent"]
+        ["* not sent: the line is not UTF-8", "5 lines were not sent", "left the mesh"]
     );
 }
 
@@ -102,6 +103,59 @@ fn what_others_say_cannot_touch_the_terminal() {
 }
 
 #[test]
+fn what_a_node_says_of_its_place_cannot_touch_the_terminal() {
+    let mut chat = Running::start("--max-outgoing 0");
+    let place = Address { host: "\x1b[2J\u{202e}".to_owned(), port: 1 };
+    let builder = MeshSocket::builder().encryption(Encryption::Plaintext).out_addr(place);
+    let node = builder.bind("127.0.0.1:0").unwrap();
+    node.connect(chat.addr()).unwrap();
+    chat.until("is a neighbor now");
+    chat.say(&format!("/locate {}", node.id()));
+    let shown = chat.until("it is said");
+    assert!(shown.contains(r"is at \u{1b}[2J\u{202e}:1"), "{shown}");
+}
+
+#[test]
+fn a_reply_with_a_number_goes_to_the_sender_of_that_message() {
+    let mut chat = Running::start("--max-outgoing 0");
+    let addr = chat.addr();
+    let [one, other] = ["#1", "#2"].map(|number| {
+        let builder = MeshSocket::builder().encryption(Encryption::Plaintext).max_outgoing(0);
+        let node = builder.bind("127.0.0.1:0").unwrap();
+        node.connect(&*addr).unwrap();
+        node.whisper(&node.routing_table()[0].id, &["said"]).unwrap();
+        chat.until(number);
+        node
+    });
+    chat.say("/reply #1 first");
+    chat.say("/reply last");
+    for (node, expected) in [(one, "first"), (other, "last")] {
+        let said = node.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert!(said.contents().eq([expected.as_bytes()]), "{said:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_the_node_at_once() {
+    let mut first = Running::start("--compression none");
+    let addr = first.addr();
+    let second = Running::start(&format!("--connect {addr}"));
+    first.until("is a neighbor now");
+    second.kill("-STOP");
+    // More than the operating system holds for a program that is stopped: the close waits for it.
+    for _ in 0..4 {
+        first.say(&"x".repeat(4_000_000));
+    }
+    first.say("/stats");
+    first.until("status");
+    // Two of one kind might be told as one.
+    first.kill("-INT");
+    first.kill("-TERM");
+    assert_eq!(first.end().code(), Some(130), "{}", first.shown);
+}
+
+#[test]
 fn lines_that_are_piped_in_are_sent_before_the_node_leaves() {
     let mut chat = Running::start("");
     let addr = chat.addr();
@@ -109,6 +163,13 @@ fn lines_that_are_piped_in_are_sent_before_the_node_leaves() {
     assert_eq!(code, Some(0));
     chat.until(": one");
     chat.until(": two");
+}
+
+#[test]
+fn a_piped_line_that_reaches_nobody_is_a_failure() {
+    let (shown, _, code) = output("node --connect 127.0.0.1:1", b"hello\n");
+    assert!(shown.ends_with("\n1 line was not sent\nleft the mesh\n"), "{shown}");
+    assert_eq!(code, Some(1));
 }
 
 #[cfg(unix)]

@@ -138,3 +138,118 @@ fn a_reader_that_goes_away_ends_the_node() {
     drop(std::io::Write::write_all(&mut stdin, b"{\"cmd\": \"ping\"}\n"));
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure_in_one_line() {
+    use std::process::{Command, Stdio};
+    for mode in [&["node"][..], &["node", "--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = Command::new(env!("CARGO_BIN_EXE_rs2p"))
+            .args(mode)
+            .stdin(Stdio::null())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(complaint.starts_with("error: the output could not be written: "), "{complaint}");
+        assert_eq!((ended.status.code(), complaint.lines().count()), (Some(1), 1), "{complaint}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_node_whose_output_nobody_takes() {
+    let mut node = Running::unread("--json");
+    while node.byte() != b'\n' {}
+    // An answer longer than a pipe holds: once it has begun, who writes it waits for a reader.
+    node.say(&json!({"cmd": "ping", "tag": "x".repeat(1 << 20)}).to_string());
+    node.byte();
+    node.kill("-TERM");
+    let complaint = node.complaint();
+    assert!(complaint.starts_with("error: the output could not be written: "), "{complaint}");
+    assert_eq!(node.end().code(), Some(1));
+}
+
+#[test]
+fn what_a_stranger_says_is_ascii_in_json() {
+    let mut first = Running::start("--json");
+    let port = read(&first.next())["addr"][1].clone();
+    let mut second = Running::start(&format!("--json --connect 127.0.0.1:{port}"));
+    second.until("peer_join");
+    let text = "\u{9b}2J \u{202e} \u{7f} größe 😀";
+    second.say(&json!({"cmd": "send", "type": "\u{9b}", "packets": [text]}).to_string());
+    let line = first.until("\"message\"");
+    assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line}");
+    assert_eq!(read(&line)["packets"], json!(["\u{9b}", text]));
+}
+
+/// A node, and one that keeps a connection to it, with their ids.
+fn linked() -> [(Running, Value); 2] {
+    let mut first = Running::start("--json --max-outgoing 0");
+    let ready = read(&first.next());
+    let addr = format!("127.0.0.1:{}", ready["addr"][1]);
+    let mut second = Running::start(&format!("--json --max-outgoing 0 --connect {addr}"));
+    let id = read(&second.next())["id"].clone();
+    second.until("peer_join");
+    first.until("peer_join");
+    [(first, ready["id"].clone()), (second, id)]
+}
+
+fn ask(node: &mut Running, command: &Value) -> Value {
+    node.say(&command.to_string());
+    read(&node.until("\"answer\""))
+}
+
+#[test]
+fn a_connection_of_the_command_line_is_made_again() {
+    let [(mut first, _), (mut second, id)] = linked();
+    assert_eq!(ask(&mut first, &json!({"cmd": "disconnect", "to": id}))["ok"], true);
+    second.until("peer_leave");
+    second.until("peer_join");
+}
+
+#[test]
+fn methods_are_set_without_a_word_and_renegotiated_with_one() {
+    let [(mut first, _), (mut second, id)] = linked();
+    let methods =
+        |node: &mut Running| ask(node, &json!({"cmd": "peers"}))["peers"][0]["compression"].clone();
+    let to = ask(&mut second, &json!({"cmd": "peers"}))["peers"][0]["id"].clone();
+    let all = methods(&mut first);
+    assert_ne!(all, json!([]));
+    for (command, expected) in [("setcomp", &all), ("renegotiate", &json!([]))] {
+        ask(&mut second, &json!({"cmd": command, "to": to, "methods": []}));
+        assert_eq!(methods(&mut second), json!([]));
+        // What comes behind it on the connection has been taken once this is there.
+        ask(&mut second, &json!({"cmd": "whisper", "to": to, "packets": [command]}));
+        first.until("\"message\"");
+        assert_eq!(&methods(&mut first), expected, "{command} {id}");
+    }
+}
+
+#[test]
+fn what_was_passed_on_is_listed_and_what_is_not_compressed_is_told() {
+    let [(mut first, _), (mut second, _)] = linked();
+    ask(&mut second, &json!({"cmd": "send", "packets": ["x".repeat(1_000)]}));
+    let message = read(&first.until("\"message\""));
+    assert_eq!(message["compression_fail"], false);
+    let passed_on = ask(&mut first, &json!({"cmd": "waterfalls"}));
+    assert_eq!(passed_on["waterfalls"], json!([[message["id"], message["time"]]]));
+}
+
+#[test]
+fn a_trouble_is_told_once() {
+    let mut node = Running::start("--json");
+    let port = read(&node.next())["addr"][1].clone();
+    let addr = format!("127.0.0.1:{port}");
+    let mut stranger = Running::start("--json --subnet other");
+    ask(&mut stranger, &json!({"cmd": "connect", "addr": "127.0.0.1", "port": port}));
+    node.until("exception");
+    // Whenever something happens it is looked for troubles, too.
+    let mut neighbor = Running::start(&format!("--json --connect {addr}"));
+    neighbor.until("peer_join");
+    neighbor.end_input();
+    node.until("peer_leave");
+    let told = node.shown.lines().filter(|line| line.contains("WrongProtocol")).count();
+    assert_eq!(told, 1, "{}", node.shown);
+}

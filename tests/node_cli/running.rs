@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Far above what anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Running {
     child: Child,
@@ -19,15 +19,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(args: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rs2p"))
-            .arg("node")
-            .args(args.split_whitespace())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut node = Self::spawn(args, Stdio::inherit());
+        let stdout = BufReader::new(node.child.stdout.take().unwrap());
         let (sender, lines) = channel();
+        node.lines = lines;
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -35,8 +30,47 @@ impl Running {
                 }
             }
         });
+        node
+    }
+
+    /// One whose output is a pipe that nobody reads, but for single bytes.
+    #[cfg(unix)]
+    pub(crate) fn unread(args: &str) -> Self {
+        Self::spawn(args, Stdio::piped())
+    }
+
+    fn spawn(args: &str, stderr: Stdio) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rs2p"))
+            .arg("node")
+            .args(args.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
         let stdin = child.stdin.take();
-        Self { child, stdin, lines, shown: String::new() }
+        Self { child, stdin, lines: channel().1, shown: String::new() }
+    }
+
+    /// The next byte of an output that is not read otherwise.
+    #[cfg(unix)]
+    pub(crate) fn byte(&mut self) -> u8 {
+        let mut byte = [0];
+        self.child.stdout.as_mut().unwrap().read_exact(&mut byte).unwrap();
+        byte[0]
+    }
+
+    /// What it complains of, once it has ended.
+    #[cfg(unix)]
+    pub(crate) fn complaint(&mut self) -> String {
+        let mut stderr = self.child.stderr.take().unwrap();
+        let (sender, complaint) = channel();
+        thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            drop(sender.send(text));
+        });
+        complaint.recv_timeout(PATIENCE).unwrap()
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {

@@ -1,5 +1,8 @@
 //! What goes wrong, and what must hold all the same.
 
+use std::net::SocketAddr;
+
+use rs2p::SendError;
 use rs2p::sim::{Latency, LinkOptions, Topology, World};
 
 use crate::{SECOND, settle};
@@ -56,6 +59,11 @@ fn links_of(latency: std::time::Duration) -> LinkOptions {
     LinkOptions { latency: Latency::Fixed(latency), ..LinkOptions::default() }
 }
 
+fn addr_of(world: &World, node: usize) -> SocketAddr {
+    let config = world.node(node).unwrap().config();
+    config.out_addr.as_ref().unwrap().socket_addr().unwrap()
+}
+
 #[test]
 fn a_wall_that_comes_up_while_a_dial_is_on_its_way_holds() {
     let mut world = World::new(6);
@@ -90,7 +98,8 @@ fn a_dial_of_an_earlier_life_takes_nothing_from_this_one() {
     let mut world = World::new(8);
     world.add_nodes(3);
     world.set_link_options(links_of(SECOND / 2));
-    world.connect(0, 1);
+    let addr = addr_of(&world, 1);
+    world.call(0, |node, now| node.dial(now, addr).unwrap());
     world.crash(0);
     world.restart(0);
     // The first connection of the new life, as that dial was of the old one.
@@ -100,4 +109,146 @@ fn a_dial_of_an_earlier_life_takes_nothing_from_this_one() {
     world.broadcast(2, &["to the new life"]).unwrap();
     world.run_for(SECOND);
     assert_eq!(world.app(0).texts(), ["to the new life"]);
+}
+
+#[test]
+fn a_partition_that_ends_leaves_the_blocks_of_others() {
+    let mut world = World::new(9);
+    world.add_nodes(3);
+    world.link(&Topology::Line);
+    settle(&mut world);
+    world.block(0, 1);
+    world.partition(&[2]);
+    world.heal();
+    world.broadcast(0, &["held up"]).unwrap();
+    world.broadcast(2, &["through"]).unwrap();
+    world.run_for(5 * SECOND);
+    assert_eq!([0, 1, 2].map(|node| world.app(node).texts().len()), [1, 1, 0]);
+    world.partition(&[0]);
+    world.unblock(0, 1);
+    world.run_for(5 * SECOND);
+    assert_eq!(world.app(1).texts(), ["through"], "the partition stands on");
+    world.heal();
+    world.run_for(5 * SECOND);
+    assert_eq!(world.app(2).texts(), ["held up"]);
+}
+
+#[test]
+fn a_paused_node_does_nothing_and_catches_up_when_it_goes_on() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        world.add_nodes(3);
+        world.connect(0, 1);
+        settle(&mut world);
+        world.pause(1, 4 * SECOND);
+        let other = world.id(0).unwrap();
+        let before = world.node(1).unwrap().stats();
+        assert_eq!(world.broadcast(1, &["mute"]).unwrap_err(), SendError::Closed);
+        assert_eq!(world.whisper(1, &other, &["mute"]).unwrap_err(), SendError::Closed);
+        assert!(world.call(1, |node, _| node.id()).is_none());
+        world.broadcast(0, &["heard later"]).unwrap();
+        world.set_clock_ahead(1, 7 * SECOND);
+        world.set_clock_drift(1, 1_000);
+        world.connect(1, 2);
+        world.connect(2, 1);
+        world.run_for(3 * SECOND);
+        let node = world.node(1).unwrap();
+        assert_eq!((node.stats(), node.usage().connections), (before, 1));
+        // The machine has taken the dial, so that the other end has introduced itself.
+        assert_eq!(world.node(2).unwrap().stats().frames_out, 1);
+        world.run_for(10 * SECOND);
+        assert_eq!(world.app(1).texts(), ["heard later"]);
+        assert_eq!(world.node(1).unwrap().routing_table().count(), 2);
+        let walls = [0, 1].map(|node| world.node(node).unwrap().wall(world.now()));
+        assert!(walls[1].since(walls[0]) >= 7 * SECOND);
+    }
+}
+
+#[test]
+fn a_dial_to_a_paused_machine_that_crashes_is_broken() {
+    let mut world = World::new(10);
+    world.add_nodes(2);
+    world.pause(0, 60 * SECOND);
+    world.connect(1, 0);
+    world.run_for(SECOND);
+    world.crash(0);
+    world.run_for(SECOND / 5);
+    assert_eq!(world.node(1).unwrap().usage().connections, 0);
+}
+
+#[test]
+fn a_node_that_is_started_again_dials_at_once() {
+    let mut world = World::new(11);
+    world.add_nodes(2);
+    world.connect(0, 1);
+    settle(&mut world);
+    world.crash(0);
+    world.run_for(60 * SECOND);
+    world.restart(0);
+    world.run_for(SECOND);
+    assert_eq!(world.node(0).unwrap().routing_table().count(), 1);
+}
+
+/// Two neighbors.
+fn pair(seed: u64) -> World {
+    let mut world = World::new(seed);
+    world.add_nodes(2);
+    world.connect(0, 1);
+    settle(&mut world);
+    world
+}
+
+#[test]
+fn a_clogged_link_passes_everything_on_in_the_end() {
+    let mut world = pair(12);
+    world.clog(0, 1, 3 * SECOND);
+    world.broadcast(0, &["one"]).unwrap();
+    world.run_for(SECOND);
+    world.broadcast(0, &["two"]).unwrap();
+    world.broadcast(1, &["three"]).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(world.deliveries(), 0);
+    world.run_for(2 * SECOND);
+    assert_eq!(world.app(1).texts(), ["one", "two"]);
+    assert_eq!(world.app(0).texts(), ["three"]);
+}
+
+#[test]
+fn a_stalled_reader_hears_nothing_and_is_heard() {
+    let mut world = pair(13);
+    world.stall(1, 0, 3 * SECOND);
+    world.broadcast(0, &["later"]).unwrap();
+    world.broadcast(1, &["now"]).unwrap();
+    world.run_for(SECOND);
+    assert_eq!([0, 1].map(|node| world.app(node).texts().len()), [1, 0]);
+    world.run_for(3 * SECOND);
+    assert_eq!(world.app(1).texts(), ["later"]);
+}
+
+#[test]
+fn a_connection_reset_at_one_end_ends_at_the_other_by_what_that_sends() {
+    let mut world = pair(14);
+    world.reset(1, 0);
+    world.run_for(SECOND / 1_000);
+    let neighbors =
+        |world: &World| [0, 1].map(|node| world.node(node).unwrap().routing_table().count());
+    assert_eq!(neighbors(&world), [1, 0]);
+    world.broadcast(0, &["in vain"]).unwrap();
+    world.run_for(SECOND / 5);
+    assert_eq!(neighbors(&world), [0, 0]);
+    world.run_for(10 * SECOND);
+    assert_eq!(neighbors(&world), [1, 1]);
+    assert_eq!(world.deliveries(), 0);
+}
+
+#[test]
+fn dials_are_refused_as_often_as_was_asked_for() {
+    let mut world = World::new(15);
+    world.keep_trace();
+    world.add_nodes(2);
+    world.refuse_dials(1, 3);
+    world.connect(0, 1);
+    world.run_for(60 * SECOND);
+    assert_eq!(world.trace().filter(|line| line.contains("n1 refuses n0")).count(), 3);
+    assert_eq!(world.node(0).unwrap().routing_table().count(), 1);
 }

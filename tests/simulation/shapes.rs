@@ -67,6 +67,8 @@ fn the_same_seed_gives_the_same_trace_to_the_byte() {
             world.run_for(SECOND / 50);
         }
         world.cut_any();
+        world.pause(1, SECOND);
+        world.partition(&[2, 3]);
         world.run_for(20 * SECOND);
         world.trace_hash()
     };
@@ -93,4 +95,47 @@ fn a_broadcast_takes_no_more_of_the_stack_for_more_neighbors() {
     // An eighth of what a test's thread has.
     let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(run).unwrap();
     assert_eq!(thread.join().unwrap(), 1_000);
+}
+
+#[test]
+fn the_trace_tells_the_story() {
+    let mut world = World::new(1);
+    world.keep_trace();
+    world.add_nodes(3);
+    world.link(&Topology::Line);
+    settle(&mut world);
+    world.cut(0, 1);
+    world.partition(&[0, 2]);
+    world.heal();
+    world.block(1, 2);
+    world.unblock(1, 2);
+    world.pause(0, SECOND);
+    world.set_clock_behind(1, SECOND);
+    world.crash(2);
+    settle(&mut world);
+    world.restart(2);
+    settle(&mut world);
+    let trace: Vec<String> = world.trace().collect();
+    let mut rest = trace.iter();
+    for line in [
+        "n0 start ",
+        "n0 c1 dial 10.0.0.2:4000",
+        "n1 c2 accept 10.0.0.1:50001",
+        "n0 c1 connected",
+        "n1 event joined",
+        "world cut n0 n1",
+        "world partition of [0, 2]",
+        "world heal",
+        "world block n1 to n2",
+        "world unblock n1 to n2",
+        "n0 pause for 1s",
+        "n1 clock 1s behind",
+        "n2 crash",
+        "n0 resume",
+        "n2 start ",
+    ] {
+        assert!(rest.any(|found| found.contains(line)), "{line}: {trace:#?}");
+    }
+    let has = |line: &str| trace.iter().any(|found| found.contains(line));
+    assert!(has("n1 c1 closed: ") && has("n2 refuses n1"), "{trace:#?}");
 }

@@ -22,7 +22,7 @@ const TIME: UnixTime = UnixTime::from_secs(1_466_965_490);
 
 const ORIGIN: Origin = Origin { incarnation: 0x0123_4567_89ab_cdef, sequence: 1 };
 
-const LINK: LinkName = LinkName { yours: 0xfedc_ba98_7654_3210, mine: 0x0011_2233_4455_6677 };
+const LINK: LinkName = LinkName { yours: 0x0011_2233_4455_6677, mine: 0xfedc_ba98_7654_3210 };
 
 fn alice() -> NodeId {
     "Mv358Y9LGUDm7tHx2NL1oT586rpnTxtLr8ozX8NgNHKJGU7vJ9nxZsE2QgS4w91A4".parse().unwrap()
@@ -58,7 +58,7 @@ fn examples() -> Vec<(&'static str, PathfindingMessage)> {
     let request_id = RequestId::new(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
     let request = Request { request_id, wanted: Wanted::Node(bob()) };
     let response = Response { request_id, id: bob(), address: address(4445) };
-    let extension = Extension { incarnation: ORIGIN.incarnation, link: LINK.yours };
+    let extension = Extension { incarnation: ORIGIN.incarnation, link: LINK.mine };
     let hello = packets(&["broadcast", "hello"]);
     let numbered = PathfindingMessage::numbered(
         b"broadcast",
@@ -124,7 +124,8 @@ fn layout(message: &PathfindingMessage) -> String {
     lines.extend(lens.chunks(7).map(|lens| (lens.join(" "), "lengths".to_owned())));
     for packet in message.packets().iter() {
         lines.extend(packet.chunks(32).map(|piece| {
-            let text = std::str::from_utf8(piece).ok().filter(|text| text.is_ascii());
+            let is_text = piece.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+            let text = std::str::from_utf8(piece).ok().filter(|_| is_text);
             (hex(piece), text.map(|text| format!("`{text}`")).unwrap_or_default())
         }));
     }
@@ -160,6 +161,7 @@ fn every_quotation_beside_the_hex_is_what_its_bytes_say() {
         for (bytes, remark) in lines {
             if let Some(quoted) = remark.strip_prefix('`') {
                 let (quoted, _) = quoted.split_once('`').unwrap();
+                assert!(quoted.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{name}");
                 assert_eq!(String::from_utf8(bytes).unwrap(), quoted, "{name}");
                 count += 1;
             } else if let Some((number, "bytes follow")) = remark.split_once(' ') {

@@ -18,6 +18,8 @@ pub(crate) enum UsageError {
     Unexpected { value: String },
     /// The option's value is not one of those that it takes.
     BadValue { option: &'static str, value: String, expected: String },
+    /// An argument that is needed is not there.
+    Missing { name: &'static str, expected: String },
     /// The option has no effect together with another.
     Useless { option: &'static str, because: String },
     /// The arguments cannot be read: a value is missing, say.
@@ -32,7 +34,7 @@ impl UsageError {
                 nearest.is_none()
             }
             Self::Unexpected { .. } | Self::Syntax(_) => true,
-            Self::BadValue { .. } | Self::Useless { .. } => false,
+            Self::BadValue { .. } | Self::Missing { .. } | Self::Useless { .. } => false,
         }
     }
 }
@@ -50,6 +52,7 @@ impl fmt::Display for UsageError {
             Self::BadValue { option, value, expected } => {
                 write!(f, "{option} takes {expected}, not `{value}`")
             }
+            Self::Missing { name, expected } => write!(f, "{name} is missing: {expected}"),
             Self::Useless { option, because } => write!(f, "{option} has no effect: {because}"),
             Self::Syntax(error) => write!(f, "{error}"),
         }

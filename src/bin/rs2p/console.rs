@@ -28,6 +28,12 @@ impl Display for OutputError {
     }
 }
 
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
+
 impl Error for OutputError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)

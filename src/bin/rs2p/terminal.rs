@@ -3,7 +3,7 @@
 
 use std::env;
 
-/// Used where the width is not in the environment.
+/// Used where nobody tells the width.
 const DEFAULT_COLUMNS: usize = 80;
 
 /// Whether the terminal can go back to a line that it has shown.
@@ -22,8 +22,22 @@ pub(crate) fn wants_colors() -> bool {
 
 /// For how many columns to write. A narrower terminal cuts a view off at its edge by itself.
 pub(crate) fn columns() -> usize {
-    let known = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    known.filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
+    let told = || env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let known = width().or_else(told).filter(|columns| *columns > 0);
+    known.unwrap_or(DEFAULT_COLUMNS)
+}
+
+/// What the terminal itself says, behind whichever of the outputs it is.
+#[cfg(unix)]
+fn width() -> Option<usize> {
+    use rustix::termios::tcgetwinsize;
+    let size = tcgetwinsize(std::io::stdout()).or_else(|_| tcgetwinsize(std::io::stderr()));
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn width() -> Option<usize> {
+    None
 }
 
 /// Takes away a view of so many lines, and goes where it began.

@@ -172,14 +172,39 @@ fn four_probes_at_most_are_under_way_and_each_ends_with_its_connection() {
     assert_eq!(probes.len(), 4);
     bench.input(Input::Closed { conn: conns[0], error: None });
     assert_eq!(bench.closed(), [(probes[0].0, CloseMode::Abort)]);
+    // The others have their turn as those before them end.
+    let dialed =
+        |bench: &mut Bench| bench.dials().into_iter().map(|dial| dial.1).collect::<Vec<_>>();
+    assert_eq!(dialed(&mut bench), [addr(5)]);
     bench.input(Input::Connected { conn: probes[1].0 });
     assert_eq!(bench.closed(), [(probes[1].0, CloseMode::Abort)]);
+    assert_eq!(dialed(&mut bench), [addr(6)]);
     assert_eq!(bench.said(probes[1].0), [""; 0], "nothing is said on a probe");
     let conn = bench.accept(9);
     bench.receive(conn, &handshake("n9", Some(1), None));
     let reached: Vec<_> =
         told(&mut bench, conn).into_iter().filter_map(|entry| entry.address).collect();
     assert_eq!(reached, [addr(2).into()]);
+}
+
+#[test]
+fn a_probe_that_waits_is_passed_over_when_its_connection_is_gone_or_the_node_closes() {
+    let mut bench = Bench::new();
+    let conns: Vec<_> = (1..=7)
+        .map(|number| {
+            let conn = bench.accept(number);
+            let address = Some(addr(number).into());
+            bench.receive(conn, &handshake(&format!("n{number}"), Some(1), address));
+            conn
+        })
+        .collect();
+    let probes = bench.dials();
+    bench.input(Input::Closed { conn: conns[4], error: None });
+    bench.input(Input::Closed { conn: probes[0].0, error: None });
+    let dials = bench.dials();
+    assert_eq!(dials.iter().map(|dial| dial.1).collect::<Vec<_>>(), [addr(6)]);
+    bench.call(|node, now| node.close(now));
+    assert!(bench.dials().is_empty());
 }
 
 #[test]

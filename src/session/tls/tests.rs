@@ -28,17 +28,18 @@ fn run(
             let Some(data) = ends[from].take_transmit() else { continue };
             is_quiet = false;
             let data = change(from, data.to_vec());
-            let to = &mut ends[1 - from];
+            let other = usize::from(from == 0);
+            let to = &mut ends[other];
             for piece in data.chunks(1_000) {
                 assert_eq!(to.received(piece), piece.len());
                 match to.step() {
                     Ok(progress) => {
                         let plain: Vec<u8> = progress.messages.concat();
-                        outcomes[1 - from].as_mut().unwrap().extend(plain);
+                        outcomes[other].as_mut().unwrap().extend(plain);
                     }
-                    Err(error) => outcomes[1 - from] = Err(error),
+                    Err(error) => outcomes[other] = Err(error),
                 }
-                if outcomes[1 - from].is_err() {
+                if outcomes[other].is_err() {
                     break;
                 }
             }

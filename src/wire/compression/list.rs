@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Compression;
-use crate::wire::json::{self, List, Text};
+use crate::wire::json::{self, Reader};
 
 /// An ordered list of methods without repetition: what a node announces or a frame may be under.
 ///
@@ -39,7 +39,7 @@ impl Compressions {
         /// Python announces three.
         const MAX_NAMES: usize = 64;
 
-        let names = json::read(json, List { element: Text, max_count: MAX_NAMES })?;
+        let names = json::read(json, |reader| reader.list(MAX_NAMES, Reader::text))?;
         Some(Self::from_names(names.iter().map(String::as_str)))
     }
 

@@ -13,7 +13,7 @@ pub(super) fn check(node: &Node) {
         ("questions", usage.questions, config.max_requests),
         ("own questions", node.pending_requests().count(), config.max_requests),
         ("bytes of messages seen", usage.seen_len, config.max_seen_len),
-        ("bytes of the longest backlog", usage.longest_backlog, config.max_backlog_len),
+        ("bytes of contents heard", usage.echoes_len, config.max_seen_len),
         ("troubles", node.troubles().count(), MAX_KEPT),
     ] {
         assert!(used <= bound, "{used} {what}, more than {bound}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::frame::{Body, Fault, Field, Frame};
-use crate::hex;
+use crate::{hex, json};
 
 /// The line, with its end. All of it is ASCII, so that it can be shown anywhere.
 pub(super) fn line(frame: &Frame) -> String {
@@ -25,7 +25,7 @@ pub(super) fn line(frame: &Frame) -> String {
         "body_hex": unsplit.map(|body| hex::write(&body.bytes)),
         "error": fault.as_ref().map(error),
     });
-    let mut line = ascii(&object.to_string());
+    let mut line = json::ascii(&object);
     line.push('\n');
     line
 }
@@ -55,32 +55,4 @@ fn error(fault: &Fault) -> Value {
         "body_offset": body_offset,
         "missing": missing,
     })
-}
-
-/// Escapes what is not plain ASCII. In JSON that can stand in strings only.
-fn ascii(json: &str) -> String {
-    let mut line = String::with_capacity(json.len());
-    for unit in json.chars() {
-        if matches!(unit, ' '..='~') {
-            line.push(unit);
-        } else {
-            for code in unit.encode_utf16(&mut [0; 2]) {
-                line.push_str(&format!("\\u{code:04x}"));
-            }
-        }
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_deceive_a_terminal_is_escaped_and_read_back() {
-        let text = "h\u{e9} \u{202e} \u{7f} \u{9b} 😀 \u{1b} \"\\";
-        let line = ascii(&json!({ "text": text }).to_string());
-        assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line}");
-        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), json!({ "text": text }));
-    }
 }

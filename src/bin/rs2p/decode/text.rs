@@ -1,6 +1,6 @@
 //! What a peer wrote, made safe for a terminal.
 
-use crate::hex;
+use crate::{hex, safe};
 
 /// The most bytes of a packet that are shown unless all are asked for.
 const MAX_SHOWN: usize = 96;
@@ -50,8 +50,13 @@ fn push_escaped(text: &mut String, unit: char) -> usize {
         }
         _ => {
             let escaped = unit.escape_debug();
-            let is_readable = escaped.len() == 1 || unit == '\n';
-            text.extend(escaped);
+            let is_readable = escaped.len() == 1 && safe::is_plain(unit) || unit == '\n';
+            if escaped.len() == 1 && !is_readable {
+                // Seen by nobody, though it counts as a letter.
+                text.extend(unit.escape_default());
+            } else {
+                text.extend(escaped);
+            }
             if is_readable { unit.len_utf8() } else { 0 }
         }
     }
@@ -83,6 +88,7 @@ mod tests {
             ("user\u{202e}gpj.exe".as_bytes(), "user\\u{202e}gpj.exe"),
             ("zero\u{200b}width\u{feff}".as_bytes(), "zero\\u{200b}width\\u{feff}"),
             ("next\u{85}csi\u{9b}".as_bytes(), "next\\u{85}csi\\u{9b}"),
+            ("soft\u{ad} \u{3164}filled".as_bytes(), "soft\\u{ad} \\u{3164}filled"),
             (b"bad \xff\xc3 utf", "bad \\xff\\xc3 utf"),
             (b"back\\x1b", "back\\\\x1b"),
             (b"\0\0\0\x01\xffa", "0x00000001ff61"),

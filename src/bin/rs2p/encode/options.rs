@@ -195,8 +195,11 @@ impl Given {
                 (None, None) => Ok(Task::Lines),
             };
         }
-        // Without a word, the error tells which there are.
-        let (main, sub_flag) = args::choice("KIND", &words.next().unwrap_or_default(), &KINDS)?;
+        let kind = words.next().ok_or_else(|| {
+            let kinds = KINDS.map(|(name, _)| name).join(", ");
+            UsageError::Missing { name: "KIND", expected: format!("one of {kinds}") }
+        })?;
+        let (main, sub_flag) = args::choice("KIND", &kind, &KINDS)?;
         let mut payload = vec![self.sub_flag.unwrap_or_else(|| sub_flag.into())];
         for word in words {
             payload.push(if self.hex { digits(&word)? } else { text("PACKET", word)? });
@@ -277,7 +280,7 @@ mod tests {
         let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
         let kinds = kinds.join(", ");
         for (args, expected) in [
-            (&[][..], format!("KIND takes one of {kinds}, not ``")),
+            (&[][..], format!("KIND is missing: one of {kinds}")),
             (&["shout", "x"], format!("KIND takes one of {kinds}, not `shout`")),
             (
                 &["whisper", "--hex", "0"],

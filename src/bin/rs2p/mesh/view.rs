@@ -81,7 +81,8 @@ impl View {
     /// Labels and texts, the most important first, within 80 columns.
     pub(super) fn lines(&self, now: &Figures) -> Vec<(&'static str, String)> {
         let label = if now.is_stopping { "stopping" } else { "sending" };
-        let on_the_way = format!("{} on their way", count(now.waiting, "message"));
+        let whose = if now.waiting == 1 { "its" } else { "their" };
+        let on_the_way = format!("{} on {whose} way", count(now.waiting, "message"));
         let rates = self.rates.map_or_else(
             || "-".to_owned(),
             |[messages, deliveries]| {
@@ -227,6 +228,11 @@ mod tests {
             "frames: 1 refused, 2 dropped, 1,500 duplicates",
         ];
         assert_eq!(texts(&view, &figures()), expected);
+        let one = Figures { waiting: 1, ..figures() };
+        assert_eq!(
+            texts(&view, &one)[1],
+            "delivered: 650 of 2,800 deliveries, 1 message on its way"
+        );
     }
 
     #[test]

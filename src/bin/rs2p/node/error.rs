@@ -6,6 +6,8 @@ use std::io;
 
 use rs2p::BindError;
 
+use crate::console::OutputError;
+
 #[derive(Debug)]
 pub(crate) enum NodeError {
     /// The node could not be opened.
@@ -14,6 +16,8 @@ pub(crate) enum NodeError {
     Signals(ctrlc::Error),
     /// A thread could not be started.
     Thread(io::Error),
+    /// What the node had to say could not be written.
+    Output(OutputError),
 }
 
 impl fmt::Display for NodeError {
@@ -22,6 +26,7 @@ impl fmt::Display for NodeError {
             Self::Bind { addr, .. } => write!(f, "the node could not be opened at {addr}"),
             Self::Signals(_) => write!(f, "Ctrl-C could not be taken over"),
             Self::Thread(_) => write!(f, "a thread could not be started"),
+            Self::Output(error) => error.fmt(f),
         }
     }
 }
@@ -32,6 +37,7 @@ impl Error for NodeError {
             Self::Bind { error, .. } => Some(error),
             Self::Signals(error) => Some(error),
             Self::Thread(error) => Some(error),
+            Self::Output(error) => error.source(),
         }
     }
 }

@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 
 use rs2p::{Message, NodeId};
 
-/// The most messages kept, and the most bytes in their packets.
+/// The most messages kept, and the most bytes in them.
 pub(super) const MAX_COUNT: usize = 4_096;
 const MAX_LEN: usize = 64 << 20;
+
+/// The most bytes in messages that are read at once, unless the first has more: shown as JSON, a
+/// byte takes up to eight.
+const MAX_READ_LEN: usize = 8 << 20;
 
 /// A message that came.
 #[derive(Clone, Debug)]
@@ -65,10 +69,17 @@ impl Kept {
         self.entries.back()
     }
 
-    /// Takes up to `max` messages that were not read before, the oldest first.
+    /// Takes up to `max` messages that were not read before, the oldest first, and of long ones
+    /// fewer.
     pub(super) fn read(&mut self, max: usize) -> Vec<Received> {
         let unread = self.entries.iter().filter(|entry| entry.number > self.read);
-        let taken: Vec<Received> = unread.take(max).cloned().collect();
+        let mut len = 0;
+        let fits = |entry: &&Received| {
+            let is_first = len == 0;
+            len += len_of(&entry.message);
+            is_first || len <= MAX_READ_LEN
+        };
+        let taken: Vec<Received> = unread.take(max).take_while(fits).cloned().collect();
         self.read = taken.last().map_or(self.read, |entry| entry.number);
         taken
     }
@@ -89,23 +100,32 @@ impl Kept {
     }
 }
 
+/// What keeping a message costs: a stranger chooses how long its header is, too.
 fn len_of(message: &Message) -> usize {
-    message.packets().map(<[u8]>::len).sum()
+    message.as_pathfinding().packets().body().len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rs2p::{Encryption, MeshSocket};
+    use rs2p::{Encryption, MeshSocket, PathfindingMessage};
 
-    /// A message, as only a mesh makes it.
-    fn message() -> Message {
+    /// A message, as only a mesh makes it: a whisper with this id of its own choice.
+    fn stating(id: &[u8], text: &[u8]) -> Message {
         let node =
             || MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0").unwrap();
         let (one, other) = (node(), node());
         one.connect(other.local_addr()).unwrap();
-        one.send(&["said"]).unwrap();
+        let me = one.id();
+        let whisper =
+            PathfindingMessage::new(b"whisper", me.as_bytes(), 1, &[b"whisper", text]).unwrap();
+        let frame = whisper.with_stated_id(id).unwrap().encode().unwrap();
+        one.tools().send_bytes(&other.id(), &frame).unwrap();
         other.recv().unwrap()
+    }
+
+    fn message() -> Message {
+        stating(b"id", b"said")
     }
 
     fn numbers(taken: &[Received]) -> Vec<u64> {
@@ -138,5 +158,24 @@ mod tests {
         assert!(kept.find(2).is_none() && kept.find(3).is_some());
         assert_eq!(numbers(&kept.read(1)), [3]);
         assert_eq!(kept.len, MAX_COUNT * len_of(&message));
+    }
+    #[test]
+    fn what_is_no_text_of_a_message_counts_as_well() {
+        const LEN: usize = 4_000_000;
+        let (mut kept, message) = (Kept::default(), stating(&[b'i'; LEN], b"said"));
+        for _ in 0..MAX_LEN / LEN + 1 {
+            kept.push(message.clone(), 0.0);
+        }
+        assert_eq!((kept.entries.len(), kept.lost()), (MAX_LEN / LEN, 1));
+    }
+
+    #[test]
+    fn long_messages_are_read_a_few_at_a_time() {
+        let (mut kept, message) = (Kept::default(), stating(b"id", &[0; 4_000_000]));
+        for _ in 0..3 {
+            kept.push(message.clone(), 0.0);
+        }
+        assert_eq!(numbers(&kept.read(usize::MAX)), [1, 2]);
+        assert_eq!(numbers(&kept.read(usize::MAX)), [3]);
     }
 }

@@ -1,11 +1,17 @@
 //! Whole lines to stdout from several threads, above a line that is being typed.
 
 use std::fmt::Display;
-use std::io::{self, Write};
-use std::sync::mpsc::Sender;
+use std::io;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use super::stop::Stop;
+use crate::console::{self, OutputError};
+
+/// How long a reader that takes nothing holds up the end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where lines go. Clones share it.
 #[derive(Clone, Debug)]
@@ -20,6 +26,8 @@ struct State {
     is_over: bool,
     /// What draws the line that is being typed, on a terminal.
     prompt: Option<String>,
+    /// Why a line could not be written, though somebody reads.
+    failure: Option<OutputError>,
 }
 
 /// Goes to the beginning of the row and erases it.
@@ -40,12 +48,27 @@ impl Output {
         self.write(&mut state, &line);
     }
 
-    /// Writes a line behind which nothing comes, whatever other threads have to say.
-    pub(super) fn last_line(&self, text: impl Display) {
-        let mut state = self.lock();
-        let erase = if state.prompt.take().is_some() { ERASE } else { "" };
-        self.write(&mut state, &format!("{erase}{text}\n"));
-        state.is_over = true;
+    /// Writes a line behind which nothing comes, whatever other threads have to say. Tells whether
+    /// all lines could be written.
+    pub(super) fn last_line(&self, text: impl Display) -> Result<(), OutputError> {
+        let (output, text) = (self.clone(), text.to_string());
+        let (sender, written) = mpsc::channel();
+        let write = move || {
+            let mut state = output.lock();
+            let erase = if state.prompt.take().is_some() { ERASE } else { "" };
+            output.write(&mut state, &format!("{erase}{text}\n"));
+            state.is_over = true;
+            // Nobody waits for it any more where it took too long.
+            drop(sender.send(state.failure.take()));
+        };
+        // A thread of its own, because whoever writes waits for the reader. Where there is none
+        // left for it, nothing is said.
+        drop(thread::Builder::new().name("last line".to_owned()).spawn(write));
+        match written.recv_timeout(PATIENCE) {
+            Ok(Some(error)) => Err(error),
+            Ok(None) => Ok(()),
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
     }
 
     /// Draws the line that is being typed, now and below each line that comes.
@@ -78,8 +101,9 @@ impl Output {
         if state.is_over {
             return;
         }
-        let mut stdout = io::stdout().lock();
-        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        let written = console::print_bytes(text.as_bytes());
+        if !matches!(written, Ok(true)) {
+            state.failure = written.err();
             state.is_over = true;
             self.stop(Stop::ReaderGone);
         }

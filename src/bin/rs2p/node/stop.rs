@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
-/// What a shell reports of a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
+use crate::interrupt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -24,7 +23,7 @@ pub(super) fn on_signal(stop: Sender<Stop>) -> Result<(), ctrlc::Error> {
     let again = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if again.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
+            std::process::exit(interrupt::EXIT_CODE.into());
         }
         // Nobody waits for it where the node is being closed already.
         drop(stop.send(Stop::Signal));

@@ -12,24 +12,30 @@ use crate::args::UsageError;
 use crate::console::{count, grouped};
 
 /// Every kind by its name, with its field.
-const KINDS: [(&str, Field); 6] = [
+const KINDS: [(&str, Field); 10] = [
     ("cuts", |faults| &mut faults.cuts),
     ("partitions", |faults| &mut faults.partitions),
     ("pauses", |faults| &mut faults.pauses),
     ("crashes", |faults| &mut faults.crashes),
     ("clocks", |faults| &mut faults.clock_steps),
     ("black-holes", |faults| &mut faults.black_holes),
+    ("clogs", |faults| &mut faults.clogs),
+    ("stalls", |faults| &mut faults.stalls),
+    ("resets", |faults| &mut faults.resets),
+    ("refusals", |faults| &mut faults.refusals),
 ];
 
 type Field = fn(&mut Faults) -> &mut usize;
 
 pub(super) const MAX_COUNT: usize = 10_000;
 
-/// How many pairs of nodes a partition may come between: the simulator keeps a wall for each.
-const MAX_WALLS: usize = 500_000;
-
 /// The longest pause. A peer that stands still for longer is given up.
 const MAX_PAUSE: Duration = Duration::from_secs(40);
+
+/// The longest time for which a link is clogged, or a node does not read: less than a node is
+/// patient with its peer.
+const MAX_CLOG: Duration = Duration::from_secs(5);
+const MAX_STALL: Duration = Duration::from_secs(15);
 
 /// How far clocks are set forward or back, at most: farther apart, nodes drop each other's messages
 /// as stale.
@@ -96,6 +102,10 @@ pub(super) enum Deed {
     Cut,
     Partition(Vec<usize>),
     Heal,
+    Clog(usize, usize, Duration),
+    Stall(usize, usize, Duration),
+    Reset(usize, usize),
+    Refuse(usize),
     Block(usize, usize),
     Unblock(usize, usize),
     Pause(usize, Duration),
@@ -123,7 +133,7 @@ impl Planner<'_> {
         let mut plan: Plan = (0..messages)
             .map(|number| (Duration::from_secs_f64(spacing * number as f64), Deed::Send(number)))
             .collect();
-        let Faults { cuts, partitions, black_holes, pauses, crashes, clock_steps } = *faults;
+        let Faults { cuts, partitions, black_holes, pauses, crashes, clock_steps, .. } = *faults;
         for _ in 0..cuts {
             plan.push((self.span().0, Deed::Cut));
         }
@@ -151,9 +161,32 @@ impl Planner<'_> {
             let deed = if self.rng.random() { Deed::SetAhead } else { Deed::SetBehind };
             plan.push((self.span().0, deed(node, step)));
         }
+        self.add_link_faults(&mut plan, faults);
         // Of things at one instant, the one that was planned first comes first.
         plan.sort_by_key(|(at, _)| *at);
         plan
+    }
+
+    fn add_link_faults(&mut self, plan: &mut Plan, faults: &Faults) {
+        let Faults { clogs, stalls, resets, refusals, .. } = *faults;
+        for _ in 0..clogs {
+            if let Some(((one, other), at, time)) = self.link_span() {
+                plan.push((at, Deed::Clog(one, other, time.min(MAX_CLOG))));
+            }
+        }
+        for _ in 0..stalls {
+            if let Some(((one, other), at, time)) = self.link_span() {
+                plan.push((at, Deed::Stall(one, other, time.min(MAX_STALL))));
+            }
+        }
+        for _ in 0..resets {
+            if let Some(((one, other), at, _)) = self.link_span() {
+                plan.push((at, Deed::Reset(one, other)));
+            }
+        }
+        for _ in 0..refusals {
+            plan.push((self.span().0, Deed::Refuse(self.node())));
+        }
     }
 
     fn add(&mut self, plan: &mut Plan, begin: Deed, end: Deed) {
@@ -175,9 +208,16 @@ impl Planner<'_> {
 
     /// Up to half of the nodes.
     fn group(&mut self) -> Vec<usize> {
-        let most = (self.nodes / 2).min(MAX_WALLS / self.nodes.max(1)).max(1);
+        let most = (self.nodes / 2).max(1);
         let len = self.rng.random_range(1..=most).min(self.nodes);
         index::sample(&mut self.rng, self.nodes, len).into_vec()
+    }
+
+    /// One way over a link, when something happens to it, and for how long.
+    fn link_span(&mut self) -> Option<((usize, usize), Duration, Duration)> {
+        let direction = self.direction()?;
+        let (start, end) = self.span();
+        Some((direction, start, end - start))
     }
 
     /// One way over a link.
@@ -204,7 +244,8 @@ mod tests {
         assert_eq!(read, expected);
         assert_eq!(list(&read), "cuts=3,crashes=5,black-holes=1");
         assert_eq!(in_words(&read), "3 cuts, 5 crashes, 1 black hole");
-        let all = "cuts=1,partitions=1,pauses=1,crashes=1,clocks=1,black-holes=1";
+        let all = "cuts=1,partitions=1,pauses=1,crashes=1,clocks=1,black-holes=1,clogs=1,stalls=1,\
+                   resets=1,refusals=1";
         assert_eq!(list(&faults(all).unwrap()), all);
     }
 
@@ -222,9 +263,10 @@ mod tests {
         let time = Duration::from_secs(30);
         let rng = StdRng::seed_from_u64(1);
         let mut planner = Planner { rng, nodes: 3, links: &links, time };
-        let all = "cuts=4,partitions=4,pauses=4,crashes=4,clocks=4,black-holes=4";
+        let all = "cuts=4,partitions=4,pauses=4,crashes=4,clocks=4,black-holes=4,clogs=4,stalls=4,\
+                   resets=4,refusals=4";
         let plan = planner.plan(&faults(all).unwrap(), 10);
-        assert_eq!(plan.len(), 10 + 4 * (1 + 2 + 1 + 2 + 1 + 2));
+        assert_eq!(plan.len(), 10 + 4 * (1 + 2 + 1 + 2 + 1 + 2 + 4));
         assert!(plan.is_sorted_by_key(|(at, _)| *at));
         assert!(plan.iter().all(|(at, _)| *at <= time));
         let position = |wanted: &Deed| plan.iter().position(|(_, deed)| deed == wanted);

@@ -32,8 +32,9 @@ Options:
   --messages M      Number of messages, 0 to 100000 (default 100)
   --size BYTES      Contents of each message, 0 to 4193280 bytes that do not compress (default 64)
   --for TIME        Virtual time over which they are sent: 500ms, 30s, 2m, 1h (default 30s)
-  --faults LIST     What goes wrong meanwhile: cuts, partitions, pauses, crashes, clocks and
-                    black-holes, separated by commas, each with =COUNT or once for every 20 nodes
+  --faults LIST     What goes wrong meanwhile: cuts, partitions, pauses, crashes, clocks,
+                    black-holes, clogs, stalls, resets and refusals, separated by commas, each with
+                    =COUNT or once for every 20 nodes
   --trace FILE      Write what happened where and when to a file; takes memory for every line
   --sweep COUNT     Instead of one mesh, live through COUNT small scenarios, 1 to 1000000, whose
                     shapes, links and faults are drawn from the seeds S, S+1, and so on
@@ -41,9 +42,11 @@ Options:
   -h, --help        Print this
 
 Faults: a cut breaks one connection. A partition comes between a group of up to half of the nodes
-(fewer in a mesh of more than 1000) and the others, a black-hole swallows one direction of a link,
+and the others, and the end of one is the end of all; a black-hole swallows one direction of a link,
 a pause stops a node, a crash ends it without warning; all of these end after up to a third of the
-time, a pause after 40 s at most. A clock step is one of up to 25 s.
+time, a pause after 40 s at most. A clock step is one of up to 25 s. A clogged link passes nothing
+for up to 5 s and then everything, a stalled node reads nothing from one neighbor for up to 15 s, a
+reset ends a connection at one end and later at the other, a refusal is of the next dial to a node.
 What is sent while faults are on may miss nodes that are away, and is counted without judgement.
 Then the faults stop, the mesh has up to 15 minutes of virtual time to come together, and 10 last
 messages must reach every node.

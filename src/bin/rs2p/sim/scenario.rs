@@ -101,7 +101,7 @@ impl<'a> Scenario<'a> {
         }
         report.talk = self.round(0..self.options.messages, self.sent);
         for latency in self.world.latencies() {
-            report.latencies.add(*latency);
+            report.latencies.add(latency);
         }
         report.hops = self.world.hops().to_vec();
         report.traffic = self.traffic().since(&before);
@@ -167,6 +167,10 @@ impl<'a> Scenario<'a> {
             Deed::Cut => drop(world.cut_any()),
             Deed::Partition(inside) => world.partition(&inside),
             Deed::Heal => world.heal(),
+            Deed::Clog(one, other, time) => world.clog(one, other, time),
+            Deed::Stall(reader, writer, time) => world.stall(reader, writer, time),
+            Deed::Reset(at, from) => world.reset(at, from),
+            Deed::Refuse(node) => world.refuse_dials(node, 1),
             Deed::Block(from, to) => world.block(from, to),
             Deed::Unblock(from, to) => world.unblock(from, to),
             Deed::Pause(node, time) => world.pause(node, time),
@@ -205,9 +209,8 @@ impl<'a> Scenario<'a> {
         for node in 0..self.options.nodes {
             self.world.restart(node);
             self.world.set_clock_ahead(node, Duration::ZERO);
+            self.world.refuse_dials(node, 0);
         }
-        // A node that was started again has forgotten whom it was told to dial.
-        self.world.link_again();
         let total = self.links.pairs().len();
         self.run_while(CALM_TIMEOUT, |it| {
             let up = it.links_up();

@@ -151,10 +151,12 @@ impl Driver {
     pub(super) fn check(&self) {
         upkeep::check(&self.node);
         let (usage, stats, config) = (self.node.usage(), self.node.stats(), self.node.config());
-        let longest = self.links.iter().map(|(_, link)| link.unsent_len).max().unwrap_or(0);
         assert_eq!(usage.connections, self.links.count(), "connections");
         assert_eq!(usage.connections_ever, self.links.ever(), "connections ever");
-        assert_eq!(usage.longest_backlog, longest, "the longest backlog");
+        for (conn, link) in self.links.iter() {
+            assert_eq!(self.node.backlog_len(conn), Some(link.unsent_len), "backlog of {conn}");
+            assert!(link.unsent_len <= config.max_backlog_len, "{} bytes wait", link.unsent_len);
+        }
         assert_eq!(stats.frames_out, self.frames_out, "frames out");
         assert_eq!(stats.bytes_out, self.bytes_out, "bytes out");
         assert_eq!(stats.bytes_in, self.bytes_in, "bytes in");

@@ -151,7 +151,9 @@ impl Driver {
             6..=7 => {
                 let _ = self.call(|node, now| node.locate(now, &id));
             }
-            8 => self.call(Node::request_peers),
+            8 => {
+                self.call(Node::request_peers);
+            }
             9 => {
                 self.call(|node, now| node.disconnect(now, &id));
             }

@@ -197,6 +197,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_ends_to_grow_at_its_limit() {
+        let mut edit = Edit::default();
+        typed(&mut edit, &"x".repeat(MAX_LEN + 1));
+        assert_eq!(enter(&mut edit).len(), MAX_LEN);
+    }
+
+    #[test]
     fn lines_are_called_back_and_the_new_one_is_kept() {
         let mut edit = Edit::default();
         for line in ["one", "two", "two", " "] {

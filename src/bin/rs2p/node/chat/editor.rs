@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal, Read};
 use super::super::output::Output;
 use super::edit::{Done, Edit, PROMPT};
 use super::keys::Keys;
-use super::terminal::{self, Terminal};
+use super::terminal::Terminal;
+use crate::terminal;
 
 #[derive(Debug)]
 pub(super) struct Editor {
@@ -21,8 +22,7 @@ pub(super) struct Editor {
 impl Editor {
     /// None where this is no terminal that can move its cursor.
     pub(super) fn open(output: &Output) -> Option<Self> {
-        let can_move = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        if !can_move || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        if !terminal::is_capable() || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return None;
         }
         let terminal = Terminal::open().ok()?;

@@ -14,7 +14,6 @@ mod keys;
 mod names;
 mod news;
 mod room;
-mod safe;
 mod style;
 #[cfg(unix)]
 mod terminal;
@@ -31,7 +30,8 @@ use super::join::{self, Joined};
 use super::options::Options;
 use super::output::Output;
 use super::stop::Stop;
-use crate::console;
+use crate::console::{self, OutputError};
+use crate::safe;
 use input::{Input, Said};
 use room::Room;
 use style::Style;
@@ -47,9 +47,9 @@ pub(super) fn run(
     let input = Input::open(output);
     let restore = input.restorer();
     let room = Room::new(socket.clone(), output.clone(), Style::of_stdout());
-    let seeds = options.connect.clone();
+    let (talker, seeds) = (room.clone(), options.connect.clone());
     let started = tell(&room).and_then(|()| {
-        thread::Builder::new().name("input".to_owned()).spawn(move || talk(&room, input, &seeds))
+        thread::Builder::new().name("input".to_owned()).spawn(move || talk(&talker, input, &seeds))
     });
     if started.is_ok() {
         // The threads hold senders, so that this waits.
@@ -58,8 +58,8 @@ pub(super) fn run(
     restore();
     started.map_err(NodeError::Thread)?;
     let report = socket.close();
-    part(&report, output);
-    Ok(report.is_clean())
+    part(&report, room.unsaid(), output).map_err(NodeError::Output)?;
+    Ok(report.is_clean() && room.unsaid() == 0)
 }
 
 fn greet(options: &Options, socket: &MeshSocket, output: &Output) {
@@ -83,18 +83,23 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Says what the close left behind.
-fn part(report: &CloseReport, output: &Output) {
+/// Says what the close left behind, after so many lines that had not been said to anybody.
+fn part(report: &CloseReport, unsaid: u64, output: &Output) -> Result<(), OutputError> {
     for (id, len) in report.unsent() {
         let bytes = console::count(u64::try_from(*len).unwrap_or(u64::MAX), "byte");
         output.line(format_args!("{bytes} for {} were not sent", id.short()));
     }
+    if unsaid > 0 {
+        let verb = if unsaid == 1 { "was" } else { "were" };
+        output.line(format_args!("{} {verb} not sent", console::count(unsaid, "line")));
+    }
     let how = match (report.is_clean(), report.unsent().is_empty()) {
+        (true, _) if unsaid > 0 => "left the mesh",
         (true, _) => "left the mesh; everything was sent",
         (false, false) => "left the mesh",
         (false, true) => "left the mesh without waiting any longer for its end",
     };
-    output.last_line(how);
+    output.last_line(how)
 }
 
 /// Joins the mesh, does what the lines say until there are no more, and has the node end.
@@ -116,7 +121,7 @@ fn talk(room: &Room, mut input: Input, seeds: &[String]) {
                 None => continue,
             },
             Said::Unreadable(why) => {
-                room.note(why);
+                room.note_unsaid(why);
                 continue;
             }
             Said::End => Stop::EndOfInput,

@@ -5,6 +5,8 @@ use std::fmt;
 
 use rs2p::NodeId;
 
+use crate::safe;
+
 /// As many characters of an id are taken for the whole, of whomever it is. Ids have up to 66, and
 /// one in a million of the usual ones less than 62.
 const WHOLE_LEN: usize = 60;
@@ -24,7 +26,7 @@ pub(super) fn find(prefix: &str, known: &BTreeSet<NodeId>) -> Result<NodeId, Nam
         }
         (None, _) => {
             let stranger = whole.filter(|id| id.as_str().len() >= WHOLE_LEN);
-            stranger.ok_or_else(|| NameError::Unknown(super::safe::shown(prefix.as_bytes(), 70)))
+            stranger.ok_or_else(|| NameError::Unknown(safe::shown(prefix.as_bytes(), 70)))
         }
     }
 }

@@ -4,10 +4,10 @@ use rs2p::{CloseReason, Direction, Event, Message, RecvError};
 
 use super::super::kept::Received;
 use super::room::Room;
-use super::safe;
 use super::style::Style;
 use crate::clock;
 use crate::console;
+use crate::safe;
 
 /// Shows messages until the node is closed.
 pub(super) fn messages(room: &Room) {

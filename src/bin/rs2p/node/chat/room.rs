@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rs2p::{Direction, MeshSocket, NodeId, PeerInfo, SendError, SendReport};
@@ -14,19 +15,22 @@ use super::names;
 use super::style::Style;
 use super::typed::{COMMANDS, Typed};
 use crate::console::{count, grouped};
+use crate::safe;
 
 /// Clones share everything.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
     socket: MeshSocket,
     kept: Arc<Mutex<Kept>>,
+    /// The lines that were to be said to somebody and were not.
+    unsaid: Arc<AtomicU64>,
     output: Output,
     style: Style,
 }
 
 impl Room {
     pub(super) fn new(socket: MeshSocket, output: Output, style: Style) -> Self {
-        Self { socket, kept: Arc::default(), output, style }
+        Self { socket, kept: Arc::default(), unsaid: Arc::default(), output, style }
     }
 
     pub(super) fn socket(&self) -> &MeshSocket {
@@ -48,6 +52,17 @@ impl Room {
     /// Something that the node itself has to say.
     pub(super) fn note(&self, text: impl Display) {
         self.output.line(self.style.dim(format_args!("* {text}")));
+    }
+
+    /// Tells why a line was not said to anybody, and counts it.
+    pub(super) fn note_unsaid(&self, why: impl Display) {
+        self.unsaid.fetch_add(1, Ordering::Relaxed);
+        self.note(why);
+    }
+
+    /// How many lines were to be said to somebody and were not.
+    pub(super) fn unsaid(&self) -> u64 {
+        self.unsaid.load(Ordering::Relaxed)
     }
 
     /// Does what a line says. Returns why the node is to end, if it is.
@@ -74,9 +89,9 @@ impl Room {
         match self.socket.send(&[text]) {
             Ok(report) => self.report(&report),
             Err(SendError::NoNeighbors) => {
-                self.note("not sent: nobody is connected; see /connect");
+                self.note_unsaid("not sent: nobody is connected; see /connect");
             }
-            Err(error) => self.note(format_args!("not sent: {error}")),
+            Err(error) => self.note_unsaid(format_args!("not sent: {error}")),
         }
     }
 
@@ -90,9 +105,11 @@ impl Room {
         match names::find(name, &self.known()) {
             Ok(id) => match self.socket.whisper(&id, &[text]) {
                 Ok(()) => self.note(format_args!("whispered to {}", id.short())),
-                Err(error) => self.note(format_args!("not sent to {}: {error}", id.short())),
+                Err(error) => {
+                    self.note_unsaid(format_args!("not sent to {}: {error}", id.short()));
+                }
             },
-            Err(error) => self.note(error),
+            Err(error) => self.note_unsaid(error),
         }
     }
 
@@ -103,14 +120,16 @@ impl Room {
         });
         let Some(received) = found else {
             return match number {
-                Some(number) => self.note(format_args!("there is no message #{number}")),
-                None => self.note("there is no message to reply to yet"),
+                Some(number) => self.note_unsaid(format_args!("there is no message #{number}")),
+                None => self.note_unsaid("there is no message to reply to yet"),
             };
         };
         let sender = received.message.sender();
         match received.message.reply(&[text]) {
             Ok(()) => self.note(format_args!("whispered to {}", sender.short())),
-            Err(error) => self.note(format_args!("not sent to {}: {error}", sender.short())),
+            Err(error) => {
+                self.note_unsaid(format_args!("not sent to {}: {error}", sender.short()));
+            }
         }
     }
 
@@ -118,7 +137,7 @@ impl Room {
         match names::find(name, &self.known()) {
             Ok(id) => match self.socket.locate(&id) {
                 Ok(address) => {
-                    let address = super::safe::shown(address.to_string().as_bytes(), 300);
+                    let address = safe::shown(address.to_string().as_bytes(), 300);
                     self.note(format_args!("{} is at {address}, it is said", id.short()));
                 }
                 Err(error) => self.note(format_args!("{} was not found: {error}", id.short())),

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
+use crate::terminal;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     has_colors: bool,
@@ -11,9 +13,8 @@ pub(super) struct Style {
 impl Style {
     /// Colors on a terminal, unless `NO_COLOR` says otherwise.
     pub(super) fn of_stdout() -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { has_colors: io::stdout().is_terminal() && !no_color && !is_dumb }
+        let is_capable = io::stdout().is_terminal() && terminal::is_capable();
+        Self { has_colors: is_capable && terminal::wants_colors() }
     }
 
     /// Who speaks.

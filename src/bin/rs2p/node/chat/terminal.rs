@@ -1,9 +1,9 @@
-//! The terminal: keys as they are pressed, and its width.
+//! The terminal, which hands over keys as they are pressed.
 
 use std::io;
 
 use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 
 /// A terminal that hands over each key. Ctrl-C is a signal still, so that it works while a command
@@ -31,13 +31,7 @@ impl Terminal {
 
     /// Gives the terminal back as it was.
     pub(super) fn restore(&self) {
-        // A terminal that has gone away needs nothing.
-        tcsetattr(io::stdin(), OptionalActions::Drain, &self.before).unwrap_or_default();
+        // A terminal that has gone away needs nothing, and one that is stopped is not waited for.
+        tcsetattr(io::stdin(), OptionalActions::Now, &self.before).unwrap_or_default();
     }
-}
-
-/// The number of columns, by the usual guess where nobody says.
-pub(super) fn columns() -> usize {
-    let size = tcgetwinsize(io::stdout()).map(|size| usize::from(size.ws_col));
-    size.ok().filter(|columns| *columns > 0).unwrap_or(80)
 }

@@ -6,6 +6,7 @@ use rs2p::{Compressions, NodeId};
 use serde_json::{Map, Value};
 
 use super::command::CommandError;
+use crate::hex;
 
 /// The longest wait that can be asked for, in seconds.
 const MAX_TIMEOUT: f64 = 86_400.0;
@@ -91,12 +92,5 @@ fn as_text<'a>(name: &'static str, value: &'a Value) -> Result<&'a str, CommandE
 }
 
 fn hex(name: &'static str, text: &str) -> Result<Vec<u8>, CommandError> {
-    let digit = |&byte: &u8| char::from(byte).to_digit(16).and_then(|digit| digit.try_into().ok());
-    let digits: Option<Vec<u8>> = text.as_bytes().iter().map(digit).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0);
-    let pairs = digits.ok_or_else(|| wrong(name, "pairs of hexadecimal digits"))?;
-    Ok(pairs
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect())
+    hex::read(text.as_bytes()).map_err(|_| wrong(name, "pairs of hexadecimal digits"))
 }

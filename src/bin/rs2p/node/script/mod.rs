@@ -27,6 +27,7 @@ use super::lines::{self, Line};
 use super::options::Options;
 use super::output::Output;
 use super::stop::Stop;
+use crate::json;
 use command::{Command, CommandError};
 use execute::Executor;
 use inbox::Inbox;
@@ -38,7 +39,7 @@ pub(super) fn run(
     output: &Output,
     stopped: &Receiver<Stop>,
 ) -> Result<bool, NodeError> {
-    output.line(ready(options, socket));
+    output.line(json::ascii(&ready(options, socket)));
     let inbox = Arc::new(Inbox::default());
     news::start(socket, &inbox, output, options.events)?;
     let (executor, seeds, output_too) =
@@ -56,7 +57,7 @@ pub(super) fn run(
         "clean": report.is_clean(),
         "unsent": unsent.collect::<Vec<_>>(),
     });
-    output.last_line(bye);
+    output.last_line(json::ascii(&bye)).map_err(NodeError::Output)?;
     Ok(report.is_clean())
 }
 
@@ -78,9 +79,9 @@ fn obey(executor: &Executor, seeds: &[String], output: &Output) {
     for name in seeds {
         if let Joined::Failed(error) = join::keep(executor.socket(), name) {
             let text = error.to_string();
-            output.line(json!({
+            output.line(json::ascii(&json!({
                 "event": "exception", "type": "ConnectError", "text": text, "where": name,
-            }));
+            })));
         }
     }
     let mut input = io::stdin().lock();
@@ -91,7 +92,7 @@ fn obey(executor: &Executor, seeds: &[String], output: &Output) {
         let Some(answer) = answer(executor, &line) else { continue };
         let has = |name, value: Value| answer.get(name) == Some(&value);
         let is_quit = has("answer", "quit".into()) && has("ok", true.into());
-        output.line(answer);
+        output.line(json::ascii(&answer));
         if is_quit {
             return output.stop(Stop::Quit);
         }

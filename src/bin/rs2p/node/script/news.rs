@@ -13,7 +13,7 @@ use super::super::error::NodeError;
 use super::super::output::Output;
 use super::inbox::Inbox;
 use super::shown;
-use crate::clock;
+use crate::{clock, json};
 
 /// How often it is looked whether something went wrong: what fails before it has a neighbor makes
 /// no event.
@@ -51,7 +51,7 @@ fn receive(socket: &MeshSocket, inbox: &Inbox, output: Option<&Output>) {
                     if let Some(output) = output {
                         let mut event = shown::message(&received);
                         event.insert("event".to_owned(), "message".into());
-                        output.line(Value::from(event));
+                        output.line(json::ascii(&event.into()));
                     }
                 });
             }
@@ -69,7 +69,7 @@ fn tell(socket: &MeshSocket, output: &Output) {
         match socket.next_event(LOOK_PERIOD) {
             Ok(Some(event)) => {
                 if let Some(line) = line(&event, &mut neighbors) {
-                    output.line(line);
+                    output.line(json::ascii(&line));
                 }
             }
             Ok(None) => {}
@@ -79,7 +79,9 @@ fn tell(socket: &MeshSocket, output: &Output) {
         }
         for trouble in troubles.take_new(socket.status().troubles()) {
             let [kind, text, addr] = shown::trouble(&trouble);
-            output.line(json!({"event": "exception", "type": kind, "text": text, "where": addr}));
+            output.line(json::ascii(
+                &json!({"event": "exception", "type": kind, "text": text, "where": addr}),
+            ));
         }
     }
 }
@@ -112,10 +114,10 @@ fn leave(id: &NodeId, reason: &str) -> Value {
 fn catch_up(socket: &MeshSocket, neighbors: &mut BTreeSet<NodeId>, output: &Output) {
     let now: BTreeSet<NodeId> = socket.routing_table().iter().map(|info| info.id).collect();
     for id in neighbors.difference(&now) {
-        output.line(leave(id, "not known: too much happened at once"));
+        output.line(json::ascii(&leave(id, "not known: too much happened at once")));
     }
     for id in now.difference(neighbors) {
-        output.line(join(id));
+        output.line(json::ascii(&join(id)));
     }
     *neighbors = now;
 }

@@ -4,6 +4,7 @@ use rs2p::{Address, Compression, Compressions, Direction, MessageId, PeerInfo, T
 use serde_json::{Map, Value, json};
 
 use super::super::kept::Received;
+use crate::hex;
 
 pub(super) fn address(address: &Address) -> Value {
     json!([address.host, address.port])
@@ -22,11 +23,11 @@ pub(super) fn message(received: &Received) -> Map<String, Value> {
         ("n", json!(number)),
         ("main", text(wire.msg_type())),
         ("sender", json!(sender.as_str())),
-        ("sender_hex", json!(hex(sender.as_bytes()))),
+        ("sender_hex", json!(hex::write(sender.as_bytes()))),
         ("id", json!(message.id().as_str())),
         ("time", json!(message.time())),
         ("packets", message.packets().map(text).collect()),
-        ("packets_hex", message.packets().map(hex).collect()),
+        ("packets_hex", message.packets().map(hex::write).collect()),
         ("compression_fail", json!(wire.compression_fail())),
         ("at", json!(at)),
     ];
@@ -65,10 +66,4 @@ pub(super) fn waterfall((id, time): &(MessageId, u64)) -> Value {
 /// The text of a packet, null where it is none.
 fn text(packet: &[u8]) -> Value {
     std::str::from_utf8(packet).map_or(Value::Null, Value::from)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

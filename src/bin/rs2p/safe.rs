@@ -1,13 +1,13 @@
-//! What others say, made fit for a terminal.
+//! What others wrote, made fit for a terminal.
 //!
 //! Everything that could move the cursor, change colors, hide, or turn the direction of writing
 //! is written out as an escape; so are bytes that are no UTF-8.
 
 /// The most characters of a message that are shown.
-pub(super) const MAX_SHOWN: usize = 1_000;
+pub(crate) const MAX_SHOWN: usize = 1_000;
 
 /// Bytes as one line of at most so many characters, and a note where that is not all.
-pub(super) fn shown(bytes: &[u8], max: usize) -> String {
+pub(crate) fn shown(bytes: &[u8], max: usize) -> String {
     let mut text = String::new();
     let mut count = 0;
     for chunk in bytes.utf8_chunks() {
@@ -39,7 +39,7 @@ fn shortened(mut text: String, len: usize) -> String {
 }
 
 /// Whether a character takes its place in the line and does nothing else.
-fn is_plain(c: char) -> bool {
+pub(crate) fn is_plain(c: char) -> bool {
     let does_something = c.is_control()
         || matches!(
             c,

@@ -1,0 +1,253 @@
+//! The turns of a node: what happened goes in, what it wants done is done, and what it owes is
+//! checked.
+
+use std::fmt;
+
+use super::agenda::Step;
+use super::app::{App, Context};
+use super::check;
+use super::conduct::Frame;
+use super::link::End;
+use super::machine::Machine;
+use super::trace::{Line, What};
+use super::world::{NodeIndex, World};
+use crate::conn_id::ConnId;
+use crate::error::NetworkError;
+use crate::event::{Delivery, Event};
+use crate::node::{CloseMode, Input, Node, Output};
+use crate::time::Instant;
+
+impl<A: App> World<A> {
+    /// Tells a node what happened, and does what it wants done.
+    pub(super) fn turn(&mut self, index: NodeIndex, input: Input<'_>) {
+        let now = self.now;
+        let Some(node) = self.machines.get_mut(index).and_then(|found| found.node.as_mut()) else {
+            return;
+        };
+        node.handle_input(now, input);
+        self.after_turn(index);
+    }
+
+    pub(super) fn after_turn(&mut self, index: NodeIndex) {
+        if let Some(machine) = self.machines.get_mut(index) {
+            machine.conduct.begin_turn();
+        }
+        self.carry_out(index);
+        self.plan_timer(index);
+        self.check(index);
+        // One turn may make another, whose outputs come among its own: what both have sent is
+        // judged when the outer one ends.
+        let frames = self.machines.get_mut(index).and_then(|machine| machine.conduct.end_turn());
+        if let Some(frames) = frames {
+            self.judge(index, frames);
+        }
+    }
+
+    /// Gives an event to the program of a node, after the ledger has seen it.
+    pub(super) fn pass_on(&mut self, index: NodeIndex, event: Event) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let life = machine.life;
+        let mut fault = None;
+        if let Event::Message(delivery) = &event {
+            let packets = delivery.message.payload().skip(1);
+            let Delivery { sender, neighbor, .. } = *delivery;
+            machine.conduct.note_taken(self.ledger.life_of(&neighbor), &delivery.message);
+            let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
+            fault = entered.err();
+        }
+        fault = fault.or_else(|| self.is_uniform.then(|| check::misunderstood(&event)).flatten());
+        self.trace.push(Line { at: now, node: Some(index), what: What::Note(text_of(&event)) });
+        let Some(node) = machine.node.as_mut() else { return };
+        let mut context = Context::new(node, now, &mut self.ledger);
+        machine.app.on_event(&mut context, event);
+        if let Some(at) = context.wake_at {
+            self.agenda.push(at, Step::Wake { machine: index, life });
+        }
+        if let Some(fault) = fault {
+            self.fail(index, &fault);
+        }
+    }
+
+    pub(super) fn wake_app(&mut self, index: NodeIndex, life: u64) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
+            return;
+        };
+        let Some(node) = machine.node.as_mut() else { return };
+        let mut context = Context::new(node, now, &mut self.ledger);
+        machine.app.on_wake(&mut context);
+        if let Some(at) = context.wake_at {
+            self.agenda.push(at, Step::Wake { machine: index, life });
+        }
+        self.after_turn(index);
+    }
+
+    fn plan_timer(&mut self, index: NodeIndex) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let Some(due) = machine.node.as_ref().and_then(Node::poll_timeout) else { return };
+        if machine.timer_at.is_none_or(|planned| due < planned) {
+            machine.timer_at = Some(due);
+            self.agenda.push(due.max(now), Step::Timer { machine: index, due });
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, index: NodeIndex, planned: Instant) {
+        let now = self.now;
+        let is_planned = |machine: &&mut Machine<A>| machine.timer_at == Some(planned);
+        // Otherwise the plan has changed since. To go by the old one would plan each of the node's
+        // turns once more from now on.
+        let Some(machine) = self.machines.get_mut(index).filter(is_planned) else { return };
+        machine.timer_at = None;
+        let due = machine.node.as_ref().and_then(Node::poll_timeout);
+        if due.is_some_and(|due| due <= now) {
+            self.turn(index, Input::Timeout);
+            let next = self.node(index).and_then(Node::poll_timeout);
+            if next.is_some_and(|next| next <= now) {
+                self.fail(index, "the node's deadline does not move on");
+            }
+        } else {
+            self.plan_timer(index);
+        }
+    }
+
+    /// Enters what happens at a node in the trace.
+    pub(super) fn note(&mut self, index: NodeIndex, what: fmt::Arguments<'_>) {
+        let what = What::Note(what.to_string());
+        self.trace.push(Line { at: self.now, node: Some(index), what });
+    }
+
+    /// Enters what happens to the world in the trace.
+    pub(super) fn note_world(&mut self, what: fmt::Arguments<'_>) {
+        let what = What::Note(what.to_string());
+        self.trace.push(Line { at: self.now, node: None, what });
+    }
+
+    /// Enters the end of a connection in the trace.
+    pub(super) fn note_closed(&mut self, end: End, error: Option<NetworkError>) {
+        let End { machine, conn, .. } = end;
+        match error {
+            Some(error) => self.note(machine, format_args!("{conn} closed: {error}")),
+            None => self.note(machine, format_args!("{conn} closed")),
+        }
+    }
+
+    fn check(&mut self, index: NodeIndex) {
+        let is_uniform = self.is_uniform;
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let Some(node) = machine.node.as_ref() else { return };
+        machine.most_links = machine.most_links.max(machine.links.len());
+        let stats = node.stats();
+        let fault = check::check_sums(&stats)
+            .and_then(|()| check::check_usage(node))
+            .and_then(|()| check::check_traffic(node, machine.most_links))
+            .and_then(|()| check::check_streams(&stats, machine.given_len, is_uniform))
+            .err();
+        if let Some(fault) = fault {
+            self.fail(index, &fault);
+        }
+    }
+
+    fn judge(&mut self, index: NodeIndex, frames: Vec<Frame>) {
+        for frame in &frames {
+            // Mostly nothing waits, and the pipe need not be looked for.
+            let backlog = self.node(index).and_then(|node| node.backlog_len(frame.conn));
+            if backlog != Some(frame.waiting_len) || frame.waiting_len > 0 {
+                self.check_backlog(index, frame.conn);
+            }
+        }
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let Some(stats) = machine.node.as_ref().map(Node::stats) else { return };
+        if let Err(fault) = machine.conduct.judge(&stats, frames) {
+            self.fail(index, &fault);
+        }
+    }
+
+    /// What waits in a node's machine is what the node thinks that waits.
+    pub(super) fn check_backlog(&mut self, index: NodeIndex, conn: ConnId) {
+        let Some((_, side, link)) = self.link_of(index, conn) else { return };
+        let waiting = link.pipes.get(side).map_or(0, |pipe| pipe.waiting_len);
+        let Some(node) = self.node(index) else { return };
+        let Some(backlog) = node.backlog_len(conn) else { return };
+        if backlog != waiting {
+            self.fail(
+                index,
+                &format!("a backlog of {backlog} on {conn}, where {waiting} bytes wait"),
+            );
+        }
+        let max = node.config().max_backlog_len;
+        if backlog > max {
+            self.fail(index, &format!("a backlog of {backlog} on {conn}, more than {max}"));
+        }
+    }
+
+    /// A node has taken a connection: only now can it have too many of those.
+    pub(super) fn check_incoming(&mut self, index: NodeIndex) {
+        let Some(node) = self.node(index) else { return };
+        if let Err(fault) = check::check_incoming(node) {
+            self.fail(index, &fault);
+        }
+    }
+
+    /// Does what a node wants done.
+    fn carry_out(&mut self, index: NodeIndex) {
+        while let Some(output) = self
+            .machines
+            .get_mut(index)
+            .and_then(|machine| machine.node.as_mut())
+            .and_then(|node| node.poll_output())
+        {
+            self.carry_out_output(index, output);
+        }
+    }
+
+    fn carry_out_output(&mut self, index: NodeIndex, output: Output) {
+        match output {
+            Output::Dial { conn, addr } => self.start_dial(index, conn, addr),
+            Output::Transmit { conn, data } => {
+                let what = What::Out(conn, data.len());
+                self.trace.push(Line { at: self.now, node: Some(index), what });
+                self.write(index, conn, data);
+            }
+            Output::PauseRead { conn } => {
+                let Some(machine) = self.machines.get_mut(index) else { return };
+                machine.paused.insert(conn);
+                let life = machine.life;
+                self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
+            }
+            Output::ResumeRead { conn } => {
+                if let Some(machine) = self.machines.get_mut(index) {
+                    machine.paused.remove(&conn);
+                }
+                self.read_unread(index, conn);
+            }
+            Output::Close { conn, mode } => {
+                let how = if mode == CloseMode::Flush { "close" } else { "abort" };
+                self.note(index, format_args!("{conn} {how}"));
+                self.close(index, conn, mode);
+            }
+            Output::Event(event) => self.pass_on(index, event),
+        }
+    }
+}
+
+/// An event in a line, without its payload.
+fn text_of(event: &Event) -> String {
+    match event {
+        Event::Message(delivery) => {
+            let len = delivery.message.packets().body().len();
+            format!("event message from={} <{len}b>", delivery.sender.short())
+        }
+        Event::PeerJoined(info) => format!("event joined {} {}", info.id.short(), info.conn),
+        Event::PeerLost { id, reason } => format!("event lost {}: {reason}", id.short()),
+        Event::Dialed { conn, id } => format!("event dialed {} {conn}", id.short()),
+        Event::DialFailed { conn, reason, .. } => format!("event dial failed {conn}: {reason}"),
+        Event::LocateDone { request_id, outcome } => {
+            format!("event located {request_id}: {outcome:?}")
+        }
+        Event::WhisperDone { request_id, outcome } => {
+            format!("event whispered {request_id}: {outcome:?}")
+        }
+    }
+}
