@@ -9,8 +9,12 @@ use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 
 use super::clock::Clock;
+#[cfg(feature = "rsa")]
+use super::handle::Handle;
 use super::handle::{Alarm, Command};
 use super::inbox::InboxSender;
+#[cfg(feature = "rsa")]
+use super::key_maker::KeyMaker;
 use super::listener::Listener;
 use super::peer_count::PeerCount;
 use super::stream::Stream;
@@ -41,6 +45,8 @@ pub(super) struct Parts {
     pub(super) listener: Listener,
     pub(super) commands: Receiver<Command>,
     pub(super) alarm: Arc<Alarm>,
+    #[cfg(feature = "rsa")]
+    pub(super) handle: Handle,
     pub(super) inbox: InboxSender<Delivery>,
     pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
@@ -63,6 +69,10 @@ pub(crate) struct Daemon {
     pub(super) waiting: Waiting,
     commands: Receiver<Command>,
     alarm: Arc<Alarm>,
+    #[cfg(feature = "rsa")]
+    pub(super) handle: Handle,
+    #[cfg(feature = "rsa")]
+    pub(super) key_maker: KeyMaker,
     pub(super) inbox: InboxSender<Delivery>,
     pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
@@ -94,6 +104,10 @@ impl Daemon {
             waiting: Waiting::default(),
             commands: parts.commands,
             alarm: parts.alarm,
+            #[cfg(feature = "rsa")]
+            handle: parts.handle,
+            #[cfg(feature = "rsa")]
+            key_maker: KeyMaker::default(),
             inbox: parts.inbox,
             events: parts.events,
             peers: parts.peers,

@@ -11,6 +11,8 @@ mod clock;
 mod daemon;
 mod handle;
 mod inbox;
+#[cfg(feature = "rsa")]
+mod key_maker;
 mod listener;
 mod outputs;
 mod peer_count;

@@ -37,6 +37,8 @@ impl Daemon {
                         self.writable.insert(conn);
                     }
                 }
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => self.key_maker.order(&self.handle),
                 Output::Event(event) => self.pass_on(event),
             }
         }

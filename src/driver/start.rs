@@ -65,13 +65,16 @@ pub(crate) fn bind(
     let (inbox_sender, inbox) = Inbox::new(inbox_limits);
     let (event_sender, events) = Inbox::new(EVENT_LIMITS);
     let peers = Arc::new(PeerCount::default());
+    let handle = Handle::new(commands, Arc::clone(&alarm));
     let mut daemon = Daemon::new(Parts {
         node,
         clock,
         poll,
         listener: Listener::new(socket),
         commands: queued,
-        alarm: Arc::clone(&alarm),
+        alarm,
+        #[cfg(feature = "rsa")]
+        handle: handle.clone(),
         inbox: inbox_sender,
         events: event_sender,
         peers: Arc::clone(&peers),
@@ -88,7 +91,6 @@ pub(crate) fn bind(
             drop(running);
         })
         .map_err(BindError::Io)?;
-    let handle = Handle::new(commands, alarm);
     Ok(Started {
         handle,
         inbox,

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::budget::Budget;
 use super::outgoing::Form;
 use crate::conn_id::ConnId;
+use crate::error::CloseReason;
 use crate::event::{Direction, PeerInfo};
 use crate::session::Session;
 use crate::time::{Instant, UnixTime};
@@ -27,8 +28,16 @@ pub(super) struct Connection {
     pub(super) is_secured: bool,
     /// What arrived and waits for the session.
     pub(super) sealed: BytesMut,
+    /// Whether the driver has been told to read no more for now.
+    pub(super) is_paused: bool,
+    /// Whether the session cannot begin before there is a key for it.
+    pub(super) awaits_key: bool,
     /// Whether the session has more to do than fitted its turn.
     pub(super) is_working: bool,
+    /// Whether the socket is to be closed as soon as the session has nothing left to send.
+    pub(super) closes_when_flushed: bool,
+    /// Why the session is over, until the other end may know.
+    pub(super) fault: Option<CloseReason>,
     pub(super) decoder: FrameDecoder,
     /// What arrived and waits for the connection's next turn, while it is paused.
     pub(super) unread: Option<Bytes>,
@@ -134,7 +143,11 @@ impl Connection {
             session: Session::plaintext(),
             is_secured: false,
             sealed: BytesMut::new(),
+            is_paused: false,
+            awaits_key: false,
             is_working: false,
+            closes_when_flushed: false,
+            fault: None,
             decoder: FrameDecoder::default(),
             unread: None,
             backlog_len: 0,

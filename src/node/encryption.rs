@@ -1,21 +1,63 @@
 //! What the sessions of a node's connections are made of.
 
+#[cfg(feature = "rsa")]
+use std::collections::VecDeque;
+
+#[cfg(feature = "rsa")]
+use rand::RngExt;
+use rand::rngs::StdRng;
+
 use super::Config;
 use crate::error::ConfigError;
 use crate::event::Direction;
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
+#[cfg(feature = "rsa")]
+use crate::rsa::PrivateKey;
 use crate::session::Session;
+#[cfg(feature = "rsa")]
+use crate::session::rsa::{Limits, Role, RsaSession};
 #[cfg(feature = "tls")]
 use crate::session::tls::TlsContext;
 use crate::wire::NodeId;
+#[cfg(feature = "rsa")]
+use crate::wire::SIZE_HEADER_LEN;
 
 /// The encryption of a node's mesh: its name is in the protocol.
 #[derive(Debug)]
 pub(super) enum Encryption {
     Plaintext,
+    #[cfg(feature = "rsa")]
+    Rsa(KeyPool),
     #[cfg(feature = "tls")]
     Tls(TlsContext),
+}
+
+/// Keys that no connection has used yet. Each serves one: a key that several use tells whoever opens
+/// one of them what is said on the others, a question at a time.
+#[cfg(feature = "rsa")]
+#[derive(Debug, Default)]
+pub(super) struct KeyPool {
+    keys: VecDeque<PrivateKey>,
+}
+
+/// How many keys lie ready.
+#[cfg(feature = "rsa")]
+pub(super) const POOL_COUNT: usize = 4;
+
+/// The longest message under RSA, whose encryption costs a millisecond for about two hundred bytes.
+#[cfg(feature = "rsa")]
+const MAX_RSA_FRAME_LEN: usize = Limits::MESH.max_message_len - SIZE_HEADER_LEN;
+
+/// The session of a connection.
+pub(super) enum Beginning {
+    Now(Session),
+    /// When there is a key for it.
+    #[cfg(feature = "rsa")]
+    Later,
+    /// There is no entropy for it.
+    #[cfg(feature = "tls")]
+    Never,
 }
 
 /// The name of the encryption that is none.
@@ -34,6 +76,8 @@ impl Encryption {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
         match config.protocol.encryption() {
             PLAINTEXT => Ok(Self::Plaintext),
+            #[cfg(feature = "rsa")]
+            PKCS1 => Ok(Self::Rsa(KeyPool::default())),
             #[cfg(feature = "tls")]
             TLS => {
                 let identity = config.identity.as_ref().ok_or(ConfigError::NoIdentity)?;
@@ -44,26 +88,70 @@ impl Encryption {
         }
     }
 
+    /// Lowers the limits that the encryption cannot keep.
+    pub(super) fn limit(&self, config: &mut Config) {
+        match self {
+            Self::Plaintext => {}
+            #[cfg(feature = "rsa")]
+            Self::Rsa(_) => config.max_frame_len = config.max_frame_len.min(MAX_RSA_FRAME_LEN),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => {}
+        }
+    }
+
     /// The id that this node has to go by, where it can prove one.
     pub(super) fn id_to_prove(&self, config: &Config) -> Option<NodeId> {
         match self {
             Self::Plaintext => None,
+            #[cfg(feature = "rsa")]
+            Self::Rsa(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(_) => config.identity.as_ref().map(Identity::node_id),
         }
     }
 
-    /// Begins the session of a connection; `None` where that cannot be done now.
-    pub(super) fn begin(&self, direction: Direction) -> Option<Session> {
+    /// The number of keys that lie ready, where keys are used up.
+    #[cfg(feature = "rsa")]
+    pub(super) fn keys(&self) -> Option<usize> {
+        if let Self::Rsa(pool) = self { Some(pool.keys.len()) } else { None }
+    }
+
+    /// Puts a key into the pool, if there is one.
+    #[cfg(feature = "rsa")]
+    pub(super) fn supply(&mut self, key: PrivateKey) {
+        if let Self::Rsa(pool) = self {
+            if pool.keys.len() < POOL_COUNT {
+                pool.keys.push_back(key);
+            }
+        }
+    }
+
+    /// Begins the session of a connection.
+    pub(super) fn begin(&mut self, direction: Direction, rng: &mut StdRng) -> Beginning {
+        // Of those that are left in a build, none may need it.
+        let _ = &rng;
         match self {
-            Self::Plaintext => Some(Session::plaintext()),
+            Self::Plaintext => Beginning::Now(Session::plaintext()),
+            #[cfg(feature = "rsa")]
+            Self::Rsa(pool) => {
+                let role = match direction {
+                    Direction::Outgoing => Role::Client,
+                    Direction::Incoming => Role::Server,
+                };
+                let mut session = |key| RsaSession::new(role, key, Limits::MESH, rng.random());
+                pool.keys.pop_front().map_or(Beginning::Later, |key| {
+                    Beginning::Now(Session::Rsa(Box::new(session(key))))
+                })
+            }
             #[cfg(feature = "tls")]
             Self::Tls(context) => {
                 let session = match direction {
                     Direction::Outgoing => context.dial(),
                     Direction::Incoming => context.accept(),
                 };
-                session.map(|session| Session::Tls(Box::new(session)))
+                session.map_or(Beginning::Never, |session| {
+                    Beginning::Now(Session::Tls(Box::new(session)))
+                })
             }
         }
     }

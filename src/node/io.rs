@@ -92,6 +92,10 @@ pub enum Output {
         /// Which one.
         conn: ConnId,
     },
+    /// Make an RSA key of 1,024 bits that nobody else has, away from the loop, and give it to
+    /// [`Node::supply_rsa_key`](super::Node::supply_rsa_key). Each key is used for one connection.
+    #[cfg(feature = "rsa")]
+    MakeRsaKey,
     /// End a connection.
     Close {
         /// Which one.
@@ -121,6 +125,8 @@ impl fmt::Debug for Output {
             Self::Transmit { conn, data } => write!(f, "{conn} out {}b", data.len()),
             Self::PauseRead { conn } => write!(f, "{conn} pause"),
             Self::ResumeRead { conn } => write!(f, "{conn} resume"),
+            #[cfg(feature = "rsa")]
+            Self::MakeRsaKey => write!(f, "make an RSA key"),
             Self::Close { conn, mode } => write!(f, "{conn} close {mode:?}"),
             Self::Event(event) => write!(f, "event {event:?}"),
         }

@@ -143,9 +143,19 @@ impl Node {
             None if connection.is_working => self.work(now, conn),
             None => return,
         }
-        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
         if connection.unread.is_none() && !connection.is_working {
+            connection.is_paused = false;
             self.outputs.push_back(Output::ResumeRead { conn });
+        }
+    }
+
+    /// Has the driver read no more from a connection, and give it turns, until it is resumed.
+    pub(super) fn pause(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if !connection.is_paused {
+            connection.is_paused = true;
+            self.outputs.push_back(Output::PauseRead { conn });
         }
     }
 
@@ -159,7 +169,7 @@ impl Node {
             if spent >= TURN_COST {
                 if !input.is_empty() {
                     connection.unread = Some(Bytes::copy_from_slice(input));
-                    self.outputs.push_back(Output::PauseRead { conn });
+                    self.pause(conn);
                 }
                 return;
             }
@@ -241,6 +251,9 @@ impl Node {
     /// or come in on one that another has replaced.
     pub(super) fn on_linger_timer(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
+        if let Some(reason) = connection.fault {
+            return self.end(now, conn, reason, CloseMode::Abort);
+        }
         let is_read =
             matches!(connection.phase, Phase::Retiring(_)) && connection.form() == Form::Extended;
         let sent = (connection.backlog_len > 0).then_some(connection.last_progress);
@@ -276,17 +289,18 @@ impl Node {
 
     /// Ends a connection from this side.
     pub(super) fn end(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
-        if mode == CloseMode::Flush {
-            self.end_session(now, conn);
-        }
+        let is_flushed = mode == CloseMode::Abort || self.end_session(now, conn);
         let Some(mut connection) = self.forget(now, conn, reason) else { return };
         // There is nothing to flush where no connection is open yet, nor where it was flushed.
         let mode = match connection.phase {
             Phase::Dialing | Phase::Probing(_) | Phase::Closing(_) => CloseMode::Abort,
             _ => mode,
         };
-        self.outputs.push_back(Output::Close { conn, mode });
+        if is_flushed || mode == CloseMode::Abort {
+            self.outputs.push_back(Output::Close { conn, mode });
+        }
         if mode == CloseMode::Flush {
+            connection.closes_when_flushed = !is_flushed;
             connection.phase = Phase::Closing(connection.id());
             self.connections.insert(conn, connection);
             self.timers.set(Timer::Linger(conn), now + self.config.linger_timeout);

@@ -73,6 +73,9 @@ use timer::{Timer, Timers};
 pub struct Node {
     config: Config,
     encryption: Encryption,
+    /// RSA keys that are being made.
+    #[cfg(feature = "rsa")]
+    keys_wanted: usize,
     id: NodeId,
     /// Which life of the node this is; never 0.
     incarnation: u64,
@@ -130,14 +133,17 @@ impl Node {
             config.compressions.iter().filter(|&method| supported.contains(method)).collect();
         let mut rng = StdRng::from_seed(seed);
         let salt = uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string();
+        let encryption = Encryption::new(&config)?;
+        encryption.limit(&mut config);
         let nowhere = Address { host: String::new(), port: 0 };
         let address = config.out_addr.as_ref().unwrap_or(&nowhere);
-        let encryption = Encryption::new(&config)?;
         let proven = encryption.id_to_prove(&config);
         let id = proven.or(config.id);
         let id = id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
-        Ok(Self {
+        let mut node = Self {
             encryption,
+            #[cfg(feature = "rsa")]
+            keys_wanted: 0,
             id,
             incarnation: rng.random_range(1..=u64::MAX),
             last_sequence: 0,
@@ -162,7 +168,9 @@ impl Node {
             unsent: Vec::new(),
             config,
             rng,
-        })
+        };
+        node.prepare();
+        Ok(node)
     }
 
     /// Takes in what happened outside. A peer that breaks a rule becomes outputs, never an error.
@@ -174,8 +182,9 @@ impl Node {
             Input::Sent { conn, len } => self.on_sent(now, conn, len),
             Input::Ended { conn } => self.on_ended(now, conn),
             Input::Closed { conn, error } => {
+                let fault = self.connections.get(&conn).and_then(|connection| connection.fault);
                 let reason = error.map_or(CloseReason::Remote, CloseReason::Network);
-                self.forget(now, conn, reason);
+                self.forget(now, conn, fault.unwrap_or(reason));
             }
             Input::ClockSet { wall } => self.clock = Clock { told_at: now, wall },
             Input::Timeout => self.on_timeout(now),

@@ -1,40 +1,101 @@
 //! Between the bytes of a connection and its frames: the session. PROTOCOL.md §10.
 
-use bytes::{Buf, Bytes, BytesMut};
+use std::time::Duration;
 
-use super::encryption::{self, PLAINTEXT, TLS};
+use bytes::{Buf, Bytes, BytesMut};
+use rand::RngExt;
+
+#[cfg(feature = "rsa")]
+use super::encryption::POOL_COUNT;
+use super::encryption::{self, Beginning, PKCS1, PLAINTEXT};
 use super::timer::Timer;
 use super::{CloseMode, Node, Output};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior};
 use crate::event::Direction;
+#[cfg(feature = "rsa")]
+use crate::rsa::PrivateKey;
 use crate::session::{Session, SessionError};
 use crate::time::Instant;
 use crate::wire::NodeId;
 
 /// How much work the session of one connection does in one turn, in the units of
 /// [`Session::step`].
-const TURN_UNITS: usize = 8;
+const TURN_UNITS: usize = 4;
+
+/// The most bytes that wait for a session. The driver reads no more while one has a turn to come.
+const MAX_SEALED_LEN: usize = 256 << 10;
 
 impl Node {
     /// Begins the session of a connection that has just been opened.
     pub(super) fn secure(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        match self.encryption.begin(connection.direction) {
-            Some(session) => connection.session = session,
-            None => return self.end(now, conn, CloseReason::NoEntropy, CloseMode::Abort),
+        match self.encryption.begin(connection.direction, &mut self.rng) {
+            Beginning::Now(session) => {
+                connection.session = session;
+                connection.awaits_key = false;
+            }
+            #[cfg(feature = "rsa")]
+            Beginning::Later => {
+                connection.awaits_key = true;
+                return;
+            }
+            #[cfg(feature = "tls")]
+            Beginning::Never => {
+                return self.end(now, conn, CloseReason::NoEntropy, CloseMode::Abort);
+            }
         }
+        #[cfg(feature = "rsa")]
+        self.want_rsa_key();
         self.work(now, conn);
     }
 
     /// Takes what arrived to the session, and what it makes of it to the frames.
     pub(super) fn unseal(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if matches!(connection.session, Session::Plaintext(_)) {
+        if connection.fault.is_some() {
+            return;
+        }
+        let is_plain = matches!(connection.session, Session::Plaintext(_));
+        if is_plain && !connection.awaits_key {
             return self.take_in(now, conn, data);
         }
+        if connection.sealed.len() + data.len() > MAX_SEALED_LEN {
+            let reason = CloseReason::Encryption(SessionError::TooLong);
+            return self.end(now, conn, reason, CloseMode::Abort);
+        }
         connection.sealed.extend_from_slice(data);
-        self.work(now, conn);
+        // Otherwise its next turn has been asked for.
+        if !connection.awaits_key && !connection.is_working {
+            self.work(now, conn);
+        }
+    }
+
+    /// What a node wants before there is any connection.
+    pub(super) fn prepare(&mut self) {
+        #[cfg(feature = "rsa")]
+        self.want_rsa_key();
+    }
+
+    /// A key for the sessions of connections, as [`Output::MakeRsaKey`] has asked for.
+    #[cfg(feature = "rsa")]
+    pub fn supply_rsa_key(&mut self, now: Instant, key: PrivateKey) {
+        self.keys_wanted = self.keys_wanted.saturating_sub(1);
+        self.encryption.supply(key);
+        let waiting = self.connections.iter().find(|(_, connection)| connection.awaits_key);
+        if let Some(conn) = waiting.map(|(conn, _)| *conn) {
+            self.secure(now, conn);
+        }
+        self.want_rsa_key();
+    }
+
+    /// Asks for keys until as many lie ready, or are being made, as should.
+    #[cfg(feature = "rsa")]
+    pub(super) fn want_rsa_key(&mut self) {
+        while self.encryption.keys().is_some_and(|keys| keys + self.keys_wanted < POOL_COUNT) {
+            self.keys_wanted += 1;
+            self.outputs.push_back(Output::MakeRsaKey);
+        }
     }
 
     /// Lets a session work as far as this turn goes. What is left waits for the next turn, and the
@@ -62,9 +123,13 @@ impl Node {
                 Err(error) => break Err(error),
             }
         };
+        let is_done = connection.closes_when_flushed && session.is_flushed();
         let has_begun = session.is_established() && !connection.is_secured;
         connection.is_secured |= has_begun;
         self.transmit_sealed(now, conn);
+        if is_done {
+            self.close_flushed(conn);
+        }
         if has_begun {
             self.on_secured(now, conn);
         }
@@ -72,16 +137,18 @@ impl Node {
             self.take_in(now, conn, &plain);
         }
         match outcome {
-            Ok(is_idle) => self.set_working(conn, !is_idle),
+            Ok(is_idle) => self.end_turn(conn, is_idle),
             Err(error) => self.on_session_error(now, conn, error, first),
         }
     }
 
-    fn set_working(&mut self, conn: ConnId, is_working: bool) {
+    /// A session has had its turn, and may want another: it was not done, or was given something to
+    /// send meanwhile.
+    fn end_turn(&mut self, conn: ConnId, is_idle: bool) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.is_working = is_working;
-        if is_working {
-            self.outputs.push_back(Output::PauseRead { conn });
+        connection.is_working = !is_idle || !connection.session.is_flushed();
+        if connection.is_working {
+            self.pause(conn);
         }
     }
 
@@ -125,13 +192,25 @@ impl Node {
         error: SessionError,
         first: Option<[u8; 4]>,
     ) {
-        let reason = match (error, first.and_then(encryption::recognize)) {
-            (SessionError::NotTls, Some(name)) if name != TLS => CloseReason::OtherEncryption(name),
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let recognized = first.and_then(encryption::recognize);
+        let own = self.config.protocol.encryption();
+        let reason = match (error, recognized) {
+            (
+                SessionError::NotTls | SessionError::BadRequest | SessionError::MalformedKeySize,
+                Some(name),
+            ) if name != own => CloseReason::OtherEncryption(name),
             (SessionError::WrongProtocol, _) => CloseReason::WrongProtocol,
             _ => CloseReason::Encryption(error),
         };
-        // What the session has left to say tells the other end.
-        self.end(now, conn, reason, CloseMode::Flush);
+        if own != PKCS1 {
+            // What the session has left to say tells the other end.
+            return self.end(now, conn, reason, CloseMode::Flush);
+        }
+        // What fails, and how long it took to, would tell the other end something about the key.
+        connection.fault = Some(reason);
+        let delay = Duration::from_millis(self.rng.random_range(50..=200));
+        self.timers.set(Timer::Linger(conn), now + delay);
     }
 
     /// Queues what a session has made.
@@ -162,37 +241,59 @@ impl Node {
     /// Queues a frame for one connection. Returns whether there was room.
     pub(super) fn transmit(&mut self, now: Instant, conn: ConnId, frame: Bytes) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else { return false };
-        if connection.backlog_len + frame.len() > self.config.max_backlog_len {
-            self.stats.refused += 1;
-            return false;
-        }
-        if matches!(connection.session, Session::Plaintext(_)) {
-            self.queue(now, conn, frame);
-        } else if connection.session.send(&frame).is_ok() {
-            self.transmit_sealed(now, conn);
-        } else {
+        let has_room = connection.backlog_len + frame.len() <= self.config.max_backlog_len;
+        let is_plain = matches!(connection.session, Session::Plaintext(_));
+        if !has_room || (!is_plain && connection.session.send(&frame).is_err()) {
             self.stats.refused += 1;
             return false;
         }
         self.stats.frames_out += 1;
+        if is_plain {
+            self.queue(now, conn, frame);
+        } else {
+            self.transmit_sealed(now, conn);
+            self.ask_for_a_turn(conn);
+        }
         true
     }
 
-    /// Says goodbye under the session, where it has a way to.
-    pub(super) fn end_session(&mut self, now: Instant, conn: ConnId) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.session.end();
-            self.transmit_sealed(now, conn);
+    /// Has the session of a connection work on what it was given in a turn of its own. Not at once:
+    /// it would read as well, and frames may be under way out of it already.
+    fn ask_for_a_turn(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if !connection.session.is_flushed() && !connection.is_working {
+            connection.is_working = true;
+            self.pause(conn);
         }
+    }
+
+    /// Says goodbye under the session, where it has a way to. Returns whether that is all it has to
+    /// send.
+    pub(super) fn end_session(&mut self, now: Instant, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else { return true };
+        connection.session.end();
+        let is_flushed = connection.session.is_flushed() || connection.fault.is_some();
+        self.transmit_sealed(now, conn);
+        self.ask_for_a_turn(conn);
+        is_flushed
+    }
+
+    /// A session that was to end has sent everything.
+    fn close_flushed(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.closes_when_flushed = false;
+        self.outputs.push_back(Output::Close { conn, mode: CloseMode::Flush });
     }
 
     /// Why a connection whose other end has stopped sending is over.
     pub(super) fn reason_of_end(&self, conn: ConnId) -> CloseReason {
-        match self.connections.get(&conn) {
-            Some(connection) if connection.session.is_cut_off() => {
+        let Some(connection) = self.connections.get(&conn) else { return CloseReason::Remote };
+        match connection.fault {
+            Some(reason) => reason,
+            None if connection.session.is_cut_off() => {
                 CloseReason::Encryption(SessionError::CutOff)
             }
-            _ => CloseReason::Remote,
+            None => CloseReason::Remote,
         }
     }
 

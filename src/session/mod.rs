@@ -137,6 +137,17 @@ impl Session {
         }
     }
 
+    /// Whether nothing that was given to be sent waits for a step.
+    pub fn is_flushed(&self) -> bool {
+        match self {
+            Self::Plaintext(session) => session.output.is_empty(),
+            #[cfg(feature = "rsa")]
+            Self::Rsa(session) => session.is_flushed(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+        }
+    }
+
     /// Whether both ends are ready to send.
     pub fn is_established(&self) -> bool {
         match self {

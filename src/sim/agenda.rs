@@ -37,6 +37,9 @@ pub(super) enum Step {
     Tick { machine: NodeIndex, due: Instant },
     /// A link that was clogged may pass on again.
     Unclog { link: LinkId },
+    /// A key for a machine's node has been made.
+    #[cfg(feature = "rsa")]
+    Key { machine: NodeIndex, life: u64 },
     /// A receiver may read on.
     Unstall { link: LinkId, side: usize },
     /// A machine that stood still goes on.

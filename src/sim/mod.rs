@@ -35,6 +35,8 @@ mod check;
 mod conduct;
 mod dial;
 mod faults;
+#[cfg(feature = "rsa")]
+mod keys;
 mod link;
 mod machine;
 mod network;

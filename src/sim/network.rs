@@ -40,6 +40,8 @@ impl<A: App> World<A> {
                         self.turn(end.machine, Input::Closed { conn: end.conn, error });
                     }
                 }
+                #[cfg(feature = "rsa")]
+                Step::Key { machine, life } => self.give_key(machine, life),
                 Step::Resume { machine } => self.resume(machine),
                 Step::Unclog { link } => self.on_unclog(link),
                 Step::Unstall { link, side } => self.on_unstall(link, side),
@@ -60,6 +62,8 @@ impl<A: App> World<A> {
             | Step::Seed { machine, .. }
             | Step::ClockSet { machine }
             | Step::Continue { machine, .. } => *machine,
+            #[cfg(feature = "rsa")]
+            Step::Key { machine, .. } => *machine,
             Step::Broken { end, .. } => end.machine,
             Step::Connected { link } => self.links.get(link)?.ends[0].machine,
             Step::Dial { .. }

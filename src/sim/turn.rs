@@ -227,6 +227,8 @@ impl<A: App> World<A> {
                 self.note(index, format_args!("{conn} {how}"));
                 self.close(index, conn, mode);
             }
+            #[cfg(feature = "rsa")]
+            Output::MakeRsaKey => self.order_key(index),
             Output::Event(event) => self.pass_on(index, event),
         }
     }

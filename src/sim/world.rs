@@ -11,6 +11,8 @@ use super::agenda::{Agenda, Step};
 use super::app::{App, Recorder};
 use super::check::{self, Ledger};
 use super::conduct::Conduct;
+#[cfg(feature = "rsa")]
+use super::keys::Keys;
 use super::link::{Link, LinkId};
 use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
@@ -46,6 +48,8 @@ pub struct World<A = Recorder> {
     /// From whom to whom nothing gets through.
     pub(super) walls: Walls,
     pub(super) ledger: Ledger,
+    #[cfg(feature = "rsa")]
+    pub(super) keys: Keys,
     pub(super) trace: Trace,
     pub(super) frames: u64,
     /// Whether all nodes have the same limits, so that each takes whatever another sends.
@@ -87,6 +91,8 @@ impl<A: App> World<A> {
             wanted: BTreeSet::new(),
             walls: Walls::default(),
             ledger: Ledger::default(),
+            #[cfg(feature = "rsa")]
+            keys: Keys::default(),
             trace: Trace::new(),
             frames: 0,
             is_uniform: true,

@@ -92,6 +92,8 @@ impl Bench {
                     self.node.handle_input(self.now, Input::Continue { conn });
                 }
                 Output::ResumeRead { .. } => {}
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => panic!("nothing here is encrypted"),
             }
         }
         result

@@ -257,6 +257,8 @@ impl Pair {
                     let len = data.len();
                     self.nodes[index].handle_input(self.now, Input::Sent { conn, len });
                 }
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => panic!("nothing here is encrypted"),
                 Output::Close { conn, mode: CloseMode::Flush } => {
                     let link = self.link(index, conn);
                     if !std::mem::replace(&mut self.links[link].finished[index], true) {

@@ -15,8 +15,22 @@ mod net;
 mod peers;
 mod renegotiate;
 mod requests;
+#[cfg(feature = "rsa")]
+mod rsa;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
 mod storm;
 mod takeover;
+
+/// A key for a connection. Making one takes a while, and no test depends on its being new.
+#[cfg(feature = "rsa")]
+fn rsa_key() -> crate::rsa::PrivateKey {
+    use crate::rsa::{KeySize, PrivateKey, SeededRng};
+    use std::sync::LazyLock;
+
+    static KEY: LazyLock<PrivateKey> = LazyLock::new(|| {
+        PrivateKey::generate(KeySize::DEFAULT, &mut SeededRng::from_seed([7; 32])).unwrap()
+    });
+    KEY.clone()
+}

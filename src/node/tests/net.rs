@@ -37,6 +37,8 @@ pub(super) struct Net {
     in_flight: BTreeMap<Instant, VecDeque<(End, Parcel)>>,
     /// Ends whose bytes stay where they are: nothing is reported as sent.
     deaf: Vec<End>,
+    /// Ends that are not read.
+    paused: BTreeSet<End>,
     /// Ends that have ended their sending side.
     finished: BTreeSet<End>,
     /// Ends whose peer has ended its sending side.
@@ -74,6 +76,7 @@ impl Net {
             links: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             deaf: Vec::new(),
+            paused: BTreeSet::new(),
             finished: BTreeSet::new(),
             ended: BTreeSet::new(),
         }
@@ -211,6 +214,15 @@ impl Net {
     }
 
     fn carry_out(&mut self, index: usize) {
+        loop {
+            self.drain(index);
+            // No other connection waits for a turn here.
+            let Some(&(_, conn)) = self.paused.iter().find(|end| end.0 == index) else { return };
+            self.nodes[index].handle_input(self.now, Input::Continue { conn });
+        }
+    }
+
+    fn drain(&mut self, index: usize) {
         while let Some(output) = self.nodes[index].poll_output() {
             match output {
                 Output::Dial { conn, addr } => self.connect((index, conn), addr),
@@ -223,10 +235,11 @@ impl Net {
                     }
                 }
                 Output::PauseRead { conn } => {
-                    // No other connection waits for a turn here.
-                    self.nodes[index].handle_input(self.now, Input::Continue { conn });
+                    self.paused.insert((index, conn));
                 }
-                Output::ResumeRead { .. } => {}
+                Output::ResumeRead { conn } => {
+                    self.paused.remove(&(index, conn));
+                }
                 Output::Close { conn, mode: CloseMode::Flush } => {
                     self.send((index, conn), Parcel::Fin);
                     self.finished.insert((index, conn));
@@ -235,6 +248,12 @@ impl Net {
                 Output::Close { conn, mode: CloseMode::Abort } => {
                     self.send((index, conn), Parcel::Reset);
                     self.links.remove(&(index, conn));
+                    self.paused.remove(&(index, conn));
+                }
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => {
+                    let key = super::rsa_key();
+                    self.nodes[index].supply_rsa_key(self.now, key);
                 }
                 Output::Event(event) => self.events[index].push(event),
             }

@@ -201,6 +201,8 @@ impl Net {
     fn carry_out(&mut self, index: usize) {
         while let Some(output) = self.nodes[index].poll_output() {
             match output {
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => panic!("nothing here is encrypted"),
                 Output::Dial { conn, addr } => self.dials.push_back(((index, conn), addr)),
                 Output::Transmit { conn, data } => {
                     if let Some(pipe) = self.pipes.get_mut(&(index, conn)) {

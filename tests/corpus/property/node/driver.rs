@@ -88,6 +88,8 @@ impl Driver {
     pub(super) fn carry_out(&mut self) {
         while let Some(output) = self.node.poll_output() {
             match output {
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => panic!("nothing here is encrypted"),
                 Output::Dial { conn, addr } => self.links.dial(conn, addr),
                 Output::Transmit { conn, data } => self.transmit(conn, &data),
                 Output::PauseRead { conn } => self.links.named(conn).is_paused = true,

@@ -1,0 +1,145 @@
+//! Nodes under py2p's RSA sockets.
+
+use super::super::{CloseMode, Config, Input, Node, Output};
+use super::net::{Net, WALL, addr, config, ms};
+use super::rsa_key;
+use crate::error::{CloseReason, SendError};
+use crate::session::SessionError;
+use crate::wire::Protocol;
+
+fn rsa(number: usize) -> Config {
+    let protocol = Protocol::new("mesh", "PKCS1_v1.5");
+    Config { protocol, out_addr: Some(addr(number).into()), ..config() }
+}
+
+fn net(count: usize) -> Net {
+    let mut net = Net::new(count);
+    for number in 0..count {
+        net.nodes[number] = node(number);
+    }
+    net
+}
+
+fn node(number: usize) -> Node {
+    Node::new(rsa(number), [u8::try_from(number).unwrap(); 32], ms(0), WALL).unwrap()
+}
+
+fn troubles(node: &Node) -> Vec<CloseReason> {
+    node.troubles().map(|trouble| trouble.reason).collect()
+}
+
+#[test]
+fn messages_reach_everybody_over_several_links() {
+    let mut net = net(3);
+    net.dial(0, 1);
+    net.dial(2, 1);
+    net.run_for(100);
+    net.broadcast(0, "over two links");
+    net.run_for(100);
+    assert_eq!(net.take_texts(1), ["over two links"]);
+    assert_eq!(net.take_texts(2), ["over two links"]);
+    let far = net.id(2);
+    net.call(0, |node, now| node.whisper(now, &far, &["located and dialled"]).unwrap());
+    net.run_for(1_000);
+    assert_eq!(net.take_texts(2), ["located and dialled"]);
+}
+
+#[test]
+fn a_message_has_64_kib_at_most() {
+    let mut net = net(2);
+    net.dial(0, 1);
+    net.run_for(100);
+    net.take_events(1);
+    let text = |len| "x".repeat(len);
+    let refused = net.call(0, |node, now| node.broadcast(now, &[text(64 << 10)]));
+    assert!(matches!(refused, Err(SendError::TooLong { .. })), "{refused:?}");
+    net.broadcast(0, &text(60_000));
+    net.run_for(1_000);
+    assert_eq!(net.take_texts(1), [text(60_000)]);
+}
+
+#[test]
+fn what_is_queued_is_sent_before_a_connection_ends() {
+    let mut net = net(2);
+    net.dial(0, 1);
+    net.run_for(100);
+    net.take_events(1);
+    net.broadcast(0, &"long".repeat(5_000));
+    net.broadcast(0, "last words");
+    net.call(0, |node, now| node.close(now));
+    net.run_for(5_000);
+    assert_eq!(net.take_texts(1), ["long".repeat(5_000), "last words".to_owned()]);
+    assert!(net.nodes[0].is_closed());
+    assert_eq!(net.nodes[0].unsent(), []);
+}
+
+#[test]
+fn a_connection_without_a_key_waits_for_one() {
+    let mut server = node(0);
+    let wanted = |node: &mut Node| {
+        std::iter::from_fn(|| node.poll_output())
+            .filter(|output| matches!(output, Output::MakeRsaKey))
+            .count()
+    };
+    assert_eq!(wanted(&mut server), 4);
+    let conn = server.accept(ms(0), addr(1)).unwrap();
+    server.handle_input(ms(1), Input::Received { conn, data: b"Requesting key size" });
+    assert!(server.poll_output().is_none());
+    server.supply_rsa_key(ms(2), rsa_key());
+    let said: Vec<u8> = std::iter::from_fn(|| server.poll_output())
+        .filter_map(|output| match output {
+            Output::Transmit { data, .. } => Some(data.to_vec()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(said, b"1024            ");
+}
+
+#[test]
+fn every_fault_ends_in_silence_after_a_while() {
+    for (data, reason) in [
+        (&b"Requesting key syze"[..], CloseReason::Encryption(SessionError::BadRequest)),
+        (b"GET / HTTP/1.1 and so on", CloseReason::Encryption(SessionError::BadRequest)),
+        (
+            &[0, 0, 1, 0x54, 0, 0, 0, 7, 0, 0, 0, 65, 0, 0, 0, 66, 0, 0, 0, 6],
+            CloseReason::OtherEncryption("Plaintext"),
+        ),
+        (
+            &[0x16, 3, 1, 0, 200, 1, 0, 0, 190, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+            CloseReason::OtherEncryption("tls13-rpk/1"),
+        ),
+    ] {
+        let mut server = node(0);
+        let mut supply = 0;
+        while let Some(output) = server.poll_output() {
+            supply += usize::from(matches!(output, Output::MakeRsaKey));
+        }
+        for _ in 0..supply {
+            server.supply_rsa_key(ms(0), rsa_key());
+        }
+        let conn = server.accept(ms(0), addr(1)).unwrap();
+        server.handle_input(ms(1), Input::Received { conn, data });
+        let outputs = |node: &mut Node| -> Vec<Output> {
+            std::iter::from_fn(|| node.poll_output())
+                .filter(|output| !matches!(output, Output::MakeRsaKey))
+                .collect()
+        };
+        assert_eq!(outputs(&mut server), [], "{reason}");
+        let due = server.poll_timeout().unwrap();
+        assert!((ms(51)..=ms(201)).contains(&due), "{due}");
+        server.handle_input(due, Input::Timeout);
+        assert_eq!(outputs(&mut server), [Output::Close { conn, mode: CloseMode::Abort }]);
+        assert_eq!(troubles(&server), [reason]);
+    }
+}
+
+#[test]
+fn a_dialer_learns_that_the_other_end_is_plaintext() {
+    let mut net = Net::new(2);
+    net.nodes[0] = node(0);
+    net.dial(0, 1);
+    net.run_for(1_000);
+    assert_eq!(troubles(&net.nodes[0]), [CloseReason::OtherEncryption("Plaintext")]);
+    assert_eq!(troubles(&net.nodes[1]), [CloseReason::OtherEncryption("PKCS1_v1.5")]);
+}
