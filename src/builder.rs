@@ -8,6 +8,8 @@ use rand::rngs::SysRng;
 
 use crate::driver::{self, InboxLimits};
 use crate::error::{BindError, ConfigError};
+#[cfg(feature = "tls")]
+use crate::identity::Identity;
 use crate::node::Config;
 use crate::socket::{MeshSocket, resolve};
 use crate::wire::{Address, Compressions, Protocol};
@@ -19,6 +21,15 @@ use crate::wire::{Address, Compressions, Protocol};
 pub enum Encryption {
     /// Not at all: everybody on the way can read and change everything. What py2p does.
     Plaintext,
+    /// py2p's RSA sockets, for the company of py2p nodes that have them. Legacy: nobody proves who
+    /// they are, so whoever sits in between reads and changes everything, and what was recorded can
+    /// be read by whoever gets a key later. Messages have 64 KiB at most.
+    #[cfg(feature = "rsa")]
+    Rsa,
+    /// TLS 1.3, in which every node proves the key that its id is made of: see
+    /// [`Builder::identity`].
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 impl Encryption {
@@ -26,6 +37,21 @@ impl Encryption {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plaintext => "Plaintext",
+            #[cfg(feature = "rsa")]
+            Self::Rsa => "PKCS1_v1.5",
+            #[cfg(feature = "tls")]
+            Self::Tls => "tls13-rpk/1",
+        }
+    }
+
+    /// Whether every node proves to be who it says it is.
+    pub const fn is_authenticated(self) -> bool {
+        match self {
+            Self::Plaintext => false,
+            #[cfg(feature = "rsa")]
+            Self::Rsa => false,
+            #[cfg(feature = "tls")]
+            Self::Tls => true,
         }
     }
 }
@@ -64,6 +90,14 @@ impl Builder {
     /// The encryption of the mesh's connections. There is no default yet.
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);
+        self
+    }
+
+    /// The key that the node proves to have, and that its id is made of. Default: a new one, for
+    /// this socket alone. Only [`Encryption::Tls`] uses it.
+    #[cfg(feature = "tls")]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.config.identity = Some(identity);
         self
     }
 
@@ -131,7 +165,12 @@ impl Builder {
         }
         let addrs = resolve(&addr).map_err(BindError::Resolve)?;
         let protocol = Protocol::new(&self.subnet, encryption.name());
-        let config = Config { protocol: protocol.clone(), ..self.config };
+        let mut config = Config { protocol: protocol.clone(), ..self.config };
+        #[cfg(feature = "tls")]
+        if encryption == Encryption::Tls && config.identity.is_none() {
+            config.identity =
+                Some(Identity::generate().map_err(|error| BindError::Io(io::Error::other(error)))?);
+        }
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
         let started = driver::bind(&addrs, config, self.inbox, seed)?;

@@ -31,6 +31,8 @@ mod error;
 mod event;
 #[cfg(feature = "tls")]
 mod identity;
+#[cfg(feature = "tls")]
+mod keystore;
 mod message;
 pub mod node;
 pub mod py2p;
@@ -56,6 +58,8 @@ pub use error::{
 pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 #[cfg(feature = "tls")]
 pub use identity::{Identity, IdentityError, PublicKey};
+#[cfg(feature = "tls")]
+pub use keystore::KeystoreError;
 pub use message::Message;
 #[doc(inline)]
 pub use node::{Compress, Config, Dropped, Stats};

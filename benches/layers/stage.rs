@@ -86,6 +86,8 @@ impl Stage {
     fn carry_out(&mut self) {
         while let Some(output) = self.node.poll_output() {
             match black_box(output) {
+                #[cfg(feature = "rsa")]
+                Output::MakeRsaKey => {}
                 Output::Transmit { conn, data } => {
                     self.node.handle_input(self.now, Input::Sent { conn, len: data.len() });
                 }

@@ -15,6 +15,8 @@ mod idle;
 mod life;
 mod queueing;
 mod raw;
+#[cfg(any(feature = "rsa", feature = "tls"))]
+mod secured;
 
 use std::thread;
 use std::time::Duration;

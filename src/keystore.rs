@@ -1,0 +1,227 @@
+//! Identities on disk: one file each, which nobody but its owner may read.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use zeroize::Zeroizing;
+
+use crate::identity::{Identity, IdentityError, KEY_LEN};
+
+/// The longest file that is read: a key has about 200 bytes, and whoever keeps it may have written
+/// something around it.
+const MAX_FILE_LEN: u64 = 16 << 10;
+
+impl Identity {
+    /// A new identity, drawn by the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Entropy`].
+    pub fn generate() -> Result<Self, KeystoreError> {
+        let mut secret = Zeroizing::new([0; KEY_LEN]);
+        SysRng
+            .try_fill_bytes(secret.as_mut())
+            .map_err(|error| KeystoreError::Entropy(io::Error::other(error)))?;
+        Self::from_secret(&secret).map_err(|error| KeystoreError::Entropy(io::Error::other(error)))
+    }
+
+    /// Reads the identity in a file.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError`]; among others where the file is damaged, or others than its owner may read
+    /// or change it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
+        let path = path.as_ref();
+        let io = |error| KeystoreError::Io { path: path.to_owned(), error };
+        let file = File::open(path).map_err(io)?;
+        if is_open_to_others(&file).map_err(io)? {
+            return Err(KeystoreError::OpenToOthers { path: path.to_owned() });
+        }
+        let mut pem = Zeroizing::new(String::new());
+        file.take(MAX_FILE_LEN).read_to_string(&mut pem).map_err(io)?;
+        Self::from_pem(&pem)
+            .map_err(|error| KeystoreError::Damaged { path: path.to_owned(), error })
+    }
+
+    /// Writes the identity to a new file, which its owner alone may read.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Io`]; also where there is a file of that name, which is never replaced.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), KeystoreError> {
+        let path = path.as_ref();
+        let io = |error| KeystoreError::Io { path: path.to_owned(), error };
+        let pem = self
+            .to_pem()
+            .map_err(|error| KeystoreError::Damaged { path: path.to_owned(), error })?;
+        let mut file = create(path).map_err(io)?;
+        let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
+        // Half a key is none.
+        written.inspect_err(|_| drop(fs::remove_file(path))).map_err(io)
+    }
+
+    /// Reads the identity in a file, or makes one and writes it there if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Identity::load`] and [`Identity::save`]. What is there is never replaced.
+    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
+        let path = path.as_ref();
+        match Self::load(path) {
+            Err(KeystoreError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+            outcome => return outcome,
+        }
+        let identity = Self::generate()?;
+        match identity.save(path) {
+            // Somebody else was faster.
+            Err(KeystoreError::Io { error, .. })
+                if error.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                Self::load(path)
+            }
+            saved => saved.map(|()| identity),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn create(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+#[cfg(unix)]
+fn is_open_to_others(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    Ok(file.metadata()?.mode() & 0o077 != 0)
+}
+
+/// Elsewhere the rights of files are not as simple as that, and nothing is judged.
+#[cfg(not(unix))]
+fn is_open_to_others(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Why there is no identity.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeystoreError {
+    /// The operating system gave no entropy for a new key.
+    Entropy(io::Error),
+    /// The file could not be read or written.
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// Others than its owner may read or change the file. `chmod 600` mends that; whether somebody
+    /// has read it already, its owner must judge.
+    OpenToOthers {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file holds no key.
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: IdentityError,
+    },
+}
+
+impl fmt::Display for KeystoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entropy(error) => write!(f, "no key could be drawn: {error}"),
+            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::OpenToOthers { path } => {
+                write!(f, "{}: others may read or change this key; chmod 600 it", path.display())
+            }
+            Self::Damaged { path, error } => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl Error for KeystoreError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("rs2p-keystore-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[test]
+    fn an_identity_is_made_once_and_found_again() {
+        let folder = Folder::new("once");
+        let path = folder.0.join("key");
+        let made = Identity::load_or_create(&path).unwrap();
+        let found = Identity::load_or_create(&path).unwrap();
+        assert_eq!(made.public_key(), found.public_key());
+        assert_ne!(Identity::generate().unwrap().public_key(), made.public_key());
+        let again = made.save(&path);
+        assert!(matches!(&again, Err(KeystoreError::Io { .. })), "{again:?}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_stays() {
+        let folder = Folder::new("damaged");
+        let path = folder.0.join("key");
+        Identity::generate().unwrap().save(&path).unwrap();
+        let mut pem = fs::read_to_string(&path).unwrap();
+        pem.truncate(100);
+        fs::write(&path, &pem).unwrap();
+        let outcome = Identity::load_or_create(&path);
+        assert!(matches!(outcome, Err(KeystoreError::Damaged { .. })), "{outcome:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), pem);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = Folder::new("open");
+        let path = folder.0.join("key");
+        Identity::generate().unwrap().save(&path).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        for mode in [0o640, 0o604, 0o620] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let outcome = Identity::load(&path);
+            assert!(matches!(outcome, Err(KeystoreError::OpenToOthers { .. })), "{mode:o}");
+        }
+        let nowhere = Identity::load(folder.0.join("other"));
+        let text = nowhere.unwrap_err().to_string();
+        assert!(text.contains("other: ") && text.contains("No such file"), "{text}");
+    }
+}
