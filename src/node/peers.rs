@@ -8,6 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::connection::Phase;
 use super::dial_policy::may_dial;
+use super::encryption::PKCS1;
 use super::sorted_map::SortedMap;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
@@ -108,6 +109,10 @@ impl Node {
     /// Finds out whether a peer that dialled this node can be dialled itself, at the port that it
     /// announces on the address that it came from. Nothing is sent on such a connection.
     pub(super) fn probe(&mut self, now: Instant, conn: ConnId) {
+        // A py2p node does not survive a connection that says nothing under RSA.
+        if self.config.protocol.encryption() == PKCS1 {
+            return;
+        }
         let Some(connection) = self.connections.get(&conn) else { return };
         let is_unreached = connection.is_incoming()
             && connection.peer().is_some_and(|peer| peer.reached.is_none());

@@ -32,6 +32,8 @@ mod py2p_alone;
 mod renegotiations;
 mod replies;
 #[cfg(feature = "rsa")]
+mod rsa_mesh;
+#[cfg(feature = "rsa")]
 mod rsa_sockets;
 mod sizes;
 mod speaker;
