@@ -50,7 +50,7 @@ fn what_is_typed_appears_at_the_other_and_can_be_replied_to() {
 
 #[test]
 fn what_cannot_be_done_is_said_in_a_line() {
-    let input = b"hello\n/pears\n/whisper Ab hi\n/reply hi\n/reply #7 hi\n/locate x\n/peers\n\
+    let input = b"hello\n/pears\n/whisper 0b hi\n/reply hi\n/reply #7 hi\n/locate 0x\n/peers\n\
                   /connect 127.0.0.1\n/connect 127.0.0.1:1\n\xff\xfe\n";
     let (shown, complaint, code) = output("node", input);
     // Lines were not sent, and a script learns it from the exit code.
@@ -61,17 +61,21 @@ fn what_cannot_be_done_is_said_in_a_line() {
     let expected = [
         "* not sent: nobody is connected; see /connect",
         "* unknown command `/pears`; did you mean `/peers`?",
-        &unknown("Ab"),
+        &unknown("0b"),
         "* there is no message to reply to yet",
         "* there is no message #7",
-        &unknown("x"),
+        &unknown("0x"),
         "* nobody is connected; see /connect",
     ];
     assert_eq!(notes[..expected.len()], expected);
-    assert!(notes[7].starts_with("* 127.0.0.1: the address could not be resolved"), "{shown}");
-    assert!(notes[8].starts_with("* 127.0.0.1:1: not connected: the network failed"), "{shown}");
     assert_eq!(
-        notes[9..],
+        [notes[7], notes[9]],
+        ["* connecting to 127.0.0.1 ..", "* connecting to 127.0.0.1:1 .."]
+    );
+    assert!(notes[8].starts_with("* 127.0.0.1: the address could not be resolved"), "{shown}");
+    assert!(notes[10].starts_with("* 127.0.0.1:1: not connected: the network failed"), "{shown}");
+    assert_eq!(
+        notes[11..],
         ["* not sent: the line is not UTF-8", "5 lines were not sent", "left the mesh"]
     );
 }

@@ -133,9 +133,9 @@ impl Options {
         let mut options = Self::default();
         while let Some(arg) = parser.next()? {
             match arg {
-                Long("bind") => options.bind = host_and_port("--bind", &parser.value()?)?,
+                Long("bind") => options.bind = host_and_port("--bind", &parser.value()?, 0)?,
                 Long("connect") => {
-                    options.connect.push(host_and_port("--connect", &parser.value()?)?);
+                    options.connect.push(host_and_port("--connect", &parser.value()?, 1)?);
                 }
                 Long("subnet") => options.subnet = text("--subnet", &parser.value()?)?,
                 Long("encryption") => {
@@ -176,8 +176,13 @@ fn text(option: &'static str, value: &OsString) -> Result<String, UsageError> {
 }
 
 /// Reads an address whose host may be a name. What it means is found out when it is used.
-fn host_and_port(option: &'static str, value: &OsString) -> Result<String, UsageError> {
+fn host_and_port(
+    option: &'static str,
+    value: &OsString,
+    least_port: u16,
+) -> Result<String, UsageError> {
     split(value)
+        .filter(|(_, port)| *port >= least_port)
         .map(|_| value.to_string_lossy().into_owned())
         .ok_or_else(|| bad(option, value, "an address as 127.0.0.1:4444, [::1]:4444 or name:4444"))
 }
@@ -235,7 +240,7 @@ mod tests {
     #[test]
     fn wrong_arguments_are_named() {
         let addresses = "an address as 127.0.0.1:4444, [::1]:4444 or name:4444";
-        for addr in ["4444", ":1", "a:", "a:b", "a:65536", "::1:4", ""] {
+        for addr in ["4444", ":1", "a:", "a:b", "a:65536", "::1:4", "a:0", ""] {
             let error = parse(&format!("--connect={addr}")).unwrap_err();
             assert_eq!(error, format!("--connect takes {addresses}, not `{addr}`"));
         }

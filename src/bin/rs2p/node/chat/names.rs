@@ -11,8 +11,12 @@ use crate::safe;
 /// one in a million of the usual ones less than 62.
 const WHOLE_LEN: usize = 60;
 
-/// Finds the one node whose id begins so.
-pub(super) fn find(prefix: &str, known: &BTreeSet<NodeId>) -> Result<NodeId, NameError> {
+/// Finds the one node whose id begins so, other than this one.
+pub(super) fn find(
+    prefix: &str,
+    own: NodeId,
+    known: &BTreeSet<NodeId>,
+) -> Result<NodeId, NameError> {
     let whole = prefix.parse::<NodeId>().ok();
     if let Some(id) = whole.filter(|id| known.contains(id)) {
         return Ok(id);
@@ -23,6 +27,9 @@ pub(super) fn find(prefix: &str, known: &BTreeSet<NodeId>) -> Result<NodeId, Nam
         (Some(_), Some(_)) => {
             let ids = known.iter().filter(|id| id.as_str().starts_with(prefix));
             Err(NameError::Ambiguous(ids.take(3).map(|id| distinct(id, known)).collect()))
+        }
+        (None, _) if !prefix.is_empty() && own.as_str().starts_with(prefix) => {
+            Err(NameError::Myself)
         }
         (None, _) => {
             let stranger = whole.filter(|id| id.as_str().len() >= WHOLE_LEN);
@@ -46,6 +53,7 @@ fn distinct(id: &NodeId, known: &BTreeSet<NodeId>) -> String {
 pub(super) enum NameError {
     Unknown(String),
     Ambiguous(Vec<String>),
+    Myself,
 }
 
 impl fmt::Display for NameError {
@@ -54,6 +62,7 @@ impl fmt::Display for NameError {
             Self::Unknown(name) => {
                 write!(f, "no node is known whose id begins with `{name}`; a whole id always works")
             }
+            Self::Myself => write!(f, "that is this node itself"),
             Self::Ambiguous(ids) => write!(f, "several nodes begin so: {}", ids.join(", ")),
         }
     }
@@ -68,7 +77,8 @@ mod tests {
     }
 
     fn found(prefix: &str, ids: &[&str]) -> Result<String, String> {
-        let found = find(prefix, &known(ids));
+        let own = "OwnId".parse().unwrap();
+        let found = find(prefix, own, &known(ids));
         found.map(|id| id.to_string()).map_err(|error| error.to_string())
     }
 
@@ -90,6 +100,13 @@ mod tests {
             "no node is known whose id begins with `abc`; a whole id always works".to_owned();
         assert_eq!(found("abc", &ids), Err(none));
         assert!(found("\u{1b}[2J", &ids).unwrap_err().contains(r"`\u{1b}[2J`"));
+    }
+
+    #[test]
+    fn ones_own_id_is_recognized_unless_it_could_be_another() {
+        assert_eq!(found("Own", &["Abc"]), Err("that is this node itself".to_owned()));
+        assert_eq!(found("Own", &["Owner"]), Ok("Owner".to_owned()));
+        assert!(found("", &[]).unwrap_err().starts_with("no node is known"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::super::join;
 use super::super::kept::Kept;
 use super::super::output::Output;
 use super::super::stop::Stop;
-use super::names;
+use super::names::{self, NameError};
 use super::style::Style;
 use super::typed::{COMMANDS, Typed};
 use crate::console::{count, grouped};
@@ -75,6 +75,7 @@ impl Room {
             Ok(Typed::Reply { number, text }) => self.reply(number, text),
             Ok(Typed::Locate(name)) => self.locate(name),
             Ok(Typed::Connect(addr)) => {
+                self.note(format_args!("connecting to {addr} .."));
                 self.note(format_args!("{addr}: {}", join::connect(&self.socket, addr)));
             }
             Ok(Typed::Stats) => self.stats(),
@@ -102,7 +103,7 @@ impl Room {
     }
 
     fn whisper(&self, name: &str, text: &str) {
-        match names::find(name, &self.known()) {
+        match self.find(name) {
             Ok(id) => match self.socket.whisper(&id, &[text]) {
                 Ok(()) => self.note(format_args!("whispered to {}", id.short())),
                 Err(error) => {
@@ -125,6 +126,7 @@ impl Room {
             };
         };
         let sender = received.message.sender();
+        self.announce_search(&sender);
         match received.message.reply(&[text]) {
             Ok(()) => self.note(format_args!("whispered to {}", sender.short())),
             Err(error) => {
@@ -134,7 +136,7 @@ impl Room {
     }
 
     fn locate(&self, name: &str) {
-        match names::find(name, &self.known()) {
+        match self.find(name) {
             Ok(id) => match self.socket.locate(&id) {
                 Ok(address) => {
                     let address = safe::shown(address.to_string().as_bytes(), 300);
@@ -143,6 +145,20 @@ impl Room {
                 Err(error) => self.note(format_args!("{} was not found: {error}", id.short())),
             },
             Err(error) => self.note(error),
+        }
+    }
+
+    /// The node that a name means, after a word about the search if it is no neighbor.
+    fn find(&self, name: &str) -> Result<NodeId, NameError> {
+        let id = names::find(name, self.socket.id(), &self.known())?;
+        self.announce_search(&id);
+        Ok(id)
+    }
+
+    /// What follows may take a while, in which nothing else is done.
+    fn announce_search(&self, id: &NodeId) {
+        if !self.socket.routing_table().iter().any(|info| info.id == *id) {
+            self.note(format_args!("looking for {} ..", id.short()));
         }
     }
 
