@@ -1,4 +1,7 @@
 //! Who a node is, by a key that it can prove to hold. PROTOCOL.md §10.2.
+//!
+//! This room knows Ed25519 keys and the id that follows from one. It does not know files (see
+//! `keystore`), entropy, or what is proven to whom.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,7 @@
 //! Identities on disk: one file each, which nobody but its owner may read.
+//!
+//! Knows files, their rights and the system's entropy; what a key is, `identity` knows.
+//! Nothing that is there is ever replaced.
 
 use std::error::Error;
 use std::fmt;

@@ -1,3 +1,5 @@
+//! Two ends of a link in memory, and everything that can be done to what passes between them.
+
 use super::*;
 use crate::identity::Identity;
 
