@@ -6,6 +6,8 @@ mod example;
 mod faults;
 mod locate;
 mod regressions;
+#[cfg(any(feature = "rsa", feature = "tls"))]
+mod secured;
 mod shapes;
 mod swarm;
 

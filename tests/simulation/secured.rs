@@ -1,0 +1,62 @@
+//! Whole meshes under encryption, in virtual time.
+
+use rs2p::sim::{Topology, World};
+use rs2p::{Config, Protocol};
+
+use crate::{SECOND, settle};
+
+/// Everybody hears everybody once, also after cuts and a crash.
+fn live(world: &mut World, count: usize) {
+    world.link(&Topology::Random { degree: 3 });
+    world.link_back();
+    settle(world);
+    for from in 0..count {
+        world.broadcast(from, &[format!("from {from}")]).unwrap();
+    }
+    world.run_for(20 * SECOND);
+    let everybody = (count * (count - 1)) as u64;
+    assert_eq!(world.deliveries(), everybody);
+    for _ in 0..5 {
+        world.cut_any();
+        world.run_for(SECOND);
+    }
+    world.crash(1);
+    world.run_for(5 * SECOND);
+    world.restart(1);
+    world.run_for(120 * SECOND);
+    for from in 0..count {
+        world.broadcast(from, &[format!("again from {from}")]).unwrap();
+    }
+    world.run_for(20 * SECOND);
+    assert_eq!(world.deliveries(), 2 * everybody);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_mesh_under_tls_lives_through_cuts_and_a_crash() {
+    let mut world = World::new(11);
+    for number in 0..10_u8 {
+        let identity = rs2p::Identity::from_secret(&[number + 1; 32]).unwrap();
+        let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
+        config.max_outgoing = 0;
+        config.identity = Some(identity);
+        world.add(config, rs2p::sim::Recorder::default());
+    }
+    live(&mut world, 10);
+}
+
+#[cfg(feature = "rsa")]
+#[test]
+fn a_mesh_under_rsa_lives_through_cuts_and_a_crash_and_repeats_to_the_byte() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        for _ in 0..6 {
+            let mut config = Config::new(Protocol::new("mesh", "PKCS1_v1.5"));
+            config.max_outgoing = 0;
+            world.add(config, rs2p::sim::Recorder::default());
+        }
+        live(&mut world, 6);
+        world.trace_hash()
+    };
+    assert_eq!(run(5), run(5));
+}
