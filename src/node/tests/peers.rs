@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, frame, handshake, id};
 use super::net::{Net, addr, config};
+use crate::conn_id::ConnId;
 use crate::event::Direction;
 use crate::node::{CloseMode, Config, Input};
 use crate::wire::{Address, Flag, PeerEntry};
@@ -115,7 +116,7 @@ fn t33_an_address_that_others_tell_is_dialled_again_after_thirty_seconds_and_not
     }
 }
 
-fn told(bench: &mut Bench, conn: crate::conn_id::ConnId) -> Vec<PeerEntry> {
+fn told(bench: &mut Bench, conn: ConnId) -> Vec<PeerEntry> {
     let said = bench.sent(conn);
     let lists = said.iter().filter(|message| message.sub_flag() == Some(Flag::Peers));
     let mut lists: Vec<_> =
@@ -157,17 +158,21 @@ fn a_node_is_probed_at_the_address_that_it_comes_from_and_nowhere_else() {
     }
 }
 
+/// So many nodes dial at once, each of which says that it can be dialled itself.
+fn be_joined(bench: &mut Bench, count: usize) -> Vec<ConnId> {
+    let join = |number| {
+        let conn = bench.accept(number);
+        let address = Some(addr(number).into());
+        bench.receive(conn, &handshake(&format!("n{number}"), Some(1), address));
+        conn
+    };
+    (1..=count).map(join).collect()
+}
+
 #[test]
 fn four_probes_at_most_are_under_way_and_each_ends_with_its_connection() {
     let mut bench = Bench::new();
-    let conns: Vec<_> = (1..=6)
-        .map(|number| {
-            let conn = bench.accept(number);
-            let address = Some(addr(number).into());
-            bench.receive(conn, &handshake(&format!("n{number}"), Some(1), address));
-            conn
-        })
-        .collect();
+    let conns = be_joined(&mut bench, 6);
     let probes = bench.dials();
     assert_eq!(probes.len(), 4);
     bench.input(Input::Closed { conn: conns[0], error: None });
@@ -190,14 +195,7 @@ fn four_probes_at_most_are_under_way_and_each_ends_with_its_connection() {
 #[test]
 fn a_probe_that_waits_is_passed_over_when_its_connection_is_gone_or_the_node_closes() {
     let mut bench = Bench::new();
-    let conns: Vec<_> = (1..=7)
-        .map(|number| {
-            let conn = bench.accept(number);
-            let address = Some(addr(number).into());
-            bench.receive(conn, &handshake(&format!("n{number}"), Some(1), address));
-            conn
-        })
-        .collect();
+    let conns = be_joined(&mut bench, 7);
     let probes = bench.dials();
     bench.input(Input::Closed { conn: conns[4], error: None });
     bench.input(Input::Closed { conn: probes[0].0, error: None });
