@@ -62,7 +62,7 @@ impl Node {
         }
         if connection.sealed.len() + data.len() > MAX_SEALED_LEN {
             let reason = CloseReason::Encryption(SessionError::TooLong);
-            return self.end(now, conn, reason, CloseMode::Abort);
+            return self.fail(now, conn, reason, CloseMode::Abort);
         }
         connection.sealed.extend_from_slice(data);
         // Otherwise its next turn has been asked for.
@@ -192,7 +192,6 @@ impl Node {
         error: SessionError,
         first: Option<[u8; 4]>,
     ) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
         let recognized = first.and_then(encryption::recognize);
         let own = self.config.protocol.encryption();
         let reason = match (error, recognized) {
@@ -203,14 +202,46 @@ impl Node {
             (SessionError::WrongProtocol, _) => CloseReason::WrongProtocol,
             _ => CloseReason::Encryption(error),
         };
-        if own != PKCS1 {
-            // What the session has left to say tells the other end.
-            return self.end(now, conn, reason, CloseMode::Flush);
+        self.fail(now, conn, reason, CloseMode::Flush);
+    }
+
+    /// Ends a connection by a fault of its session. Under TLS what the session has left to say tells
+    /// the other end. Under RSA it is told nothing, and that late: what fails, and how long it took
+    /// to, would tell it something about the key.
+    fn fail(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
+        if self.config.protocol.encryption() != PKCS1 {
+            return self.end(now, conn, reason, mode);
         }
-        // What fails, and how long it took to, would tell the other end something about the key.
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.fault = Some(reason);
+        // What still arrives is read and thrown away, and what waits is not worked on.
+        connection.sealed.clear();
+        connection.is_working = false;
+        if connection.unread.is_none() && connection.is_paused {
+            connection.is_paused = false;
+            self.outputs.push_back(Output::ResumeRead { conn });
+        }
         let delay = Duration::from_millis(self.rng.random_range(50..=200));
+        self.timers.stop(Timer::Opening(conn));
         self.timers.set(Timer::Linger(conn), now + delay);
+    }
+
+    /// The other end has stopped sending. Returns whether the connection ends by a fault of its
+    /// session, at a time of its own.
+    pub(super) fn is_failing(&mut self, now: Instant, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get(&conn) else { return false };
+        if connection.fault.is_some() {
+            return true;
+        }
+        // Who cuts a message off behind a block would learn from what comes at once whether that
+        // block was good.
+        let is_cut_off = connection.session.is_cut_off();
+        let is_failing = is_cut_off && self.config.protocol.encryption() == PKCS1;
+        if is_failing {
+            let reason = CloseReason::Encryption(SessionError::CutOff);
+            self.fail(now, conn, reason, CloseMode::Flush);
+        }
+        is_failing
     }
 
     /// Queues what a session has made.
