@@ -15,6 +15,8 @@ use crate::error::{CloseReason, Misbehavior};
 use crate::event::Direction;
 #[cfg(feature = "rsa")]
 use crate::rsa::PrivateKey;
+#[cfg(feature = "rsa")]
+use crate::session::rsa::SIZE_REQUEST;
 use crate::session::{Session, SessionError};
 use crate::time::Instant;
 use crate::wire::NodeId;
@@ -30,6 +32,11 @@ impl Node {
     /// Begins the session of a connection that has just been opened.
     pub(super) fn secure(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        #[cfg(feature = "rsa")]
+        if self.encryption.keys().is_some() && !connection.is_worth_a_key() {
+            connection.awaits_key = true;
+            return;
+        }
         match self.encryption.begin(connection.direction, &mut self.rng) {
             Beginning::Now(session) => {
                 connection.session = session;
@@ -65,8 +72,11 @@ impl Node {
             return self.fail(now, conn, reason, CloseMode::Abort);
         }
         connection.sealed.extend_from_slice(data);
-        // Otherwise its next turn has been asked for.
-        if !connection.awaits_key && !connection.is_working {
+        if connection.awaits_key {
+            #[cfg(feature = "rsa")]
+            self.on_awaiting_key(now, conn);
+        } else if !connection.is_working {
+            // Otherwise its next turn has been asked for.
             self.work(now, conn);
         }
     }
@@ -77,13 +87,31 @@ impl Node {
         self.want_rsa_key();
     }
 
+    /// Something has arrived on a connection that has no key yet. One that asks for a key gets one
+    /// as soon as there is any; keys are dear, and rubbish is refused without.
+    #[cfg(feature = "rsa")]
+    fn on_awaiting_key(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.is_incoming()
+            && !connection.sealed.iter().zip(SIZE_REQUEST).all(|(a, b)| a == b)
+        {
+            let first = connection.sealed.first_chunk().copied();
+            self.on_session_error(now, conn, SessionError::BadRequest, first);
+        } else if connection.is_worth_a_key() {
+            self.secure(now, conn);
+        }
+    }
+
     /// A key for the sessions of connections, as [`Output::MakeRsaKey`] has asked for.
     #[cfg(feature = "rsa")]
     pub fn supply_rsa_key(&mut self, now: Instant, key: PrivateKey) {
         self.keys_wanted = self.keys_wanted.saturating_sub(1);
         self.encryption.supply(key);
-        let waiting = self.connections.iter().find(|(_, connection)| connection.awaits_key);
-        if let Some(conn) = waiting.map(|(conn, _)| *conn) {
+        // Those that this node dials come first: strangers can dial it as often as they like.
+        let waiting = self.connections.iter();
+        let waiting = waiting.filter(|(_, other)| other.awaits_key && other.is_worth_a_key());
+        if let Some((&conn, _)) = waiting.min_by_key(|(conn, other)| (other.is_incoming(), **conn))
+        {
             self.secure(now, conn);
         }
         self.want_rsa_key();

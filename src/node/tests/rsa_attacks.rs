@@ -295,3 +295,36 @@ fn no_two_connections_are_told_the_same_modulus() {
         assert!(told.insert(key.n()), "a modulus was told twice");
     }
 }
+
+#[test]
+fn only_who_asks_for_a_key_uses_one_up() {
+    let mut victim = Victim::new();
+    let given = victim.keys_given();
+    for data in [&b""[..], b"R", b"Requesting key siz", b"GET / HTTP/1.1\r\n\r\n", &[0; 400]] {
+        let conn = victim.accept();
+        victim.receive(conn, data);
+    }
+    assert_eq!(victim.keys_given(), given);
+    let conn = victim.accept();
+    for byte in QUESTIONS.as_bytes().chunks(1) {
+        victim.receive(conn, byte);
+    }
+    assert_eq!(victim.keys_given(), given + 1);
+    assert_eq!(victim.take_said(conn).len(), 16 + 512 + 19);
+}
+
+#[test]
+fn a_node_that_dials_comes_before_strangers_in_the_queue_for_keys() {
+    let mut victim = Victim::new();
+    victim.withhold_keys();
+    let strangers: Vec<_> = (0..20).map(|_| victim.accept()).collect();
+    for conn in &strangers {
+        victim.receive(*conn, QUESTIONS.as_bytes());
+    }
+    let conn = open(&mut victim, Role::Server);
+    victim.give_key();
+    assert_eq!(victim.take_said(conn), b"Requesting key size");
+    victim.give_key();
+    let answered = strangers.iter().filter(|conn| !victim.take_said(**conn).is_empty()).count();
+    assert_eq!(answered, 4 + 1, "those for whom keys lay ready, and one more");
+}

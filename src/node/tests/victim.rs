@@ -40,6 +40,7 @@ pub(super) struct Victim {
     pub(super) paused: BTreeSet<ConnId>,
     pub(super) texts: Vec<String>,
     orders: usize,
+    withholds_keys: bool,
     keys_given: usize,
 }
 
@@ -60,6 +61,7 @@ impl Victim {
             paused: BTreeSet::new(),
             texts: Vec::new(),
             orders: 0,
+            withholds_keys: false,
             keys_given: 0,
         };
         victim.carry_out();
@@ -81,14 +83,32 @@ impl Victim {
             while let Some(output) = self.node.poll_output() {
                 self.on_output(output);
             }
-            if self.orders == 0 {
+            if self.orders == 0 || self.withholds_keys {
                 return;
             }
-            self.orders -= 1;
-            let key = KEYS[self.keys_given % KEYS.len()].clone();
-            self.keys_given += 1;
-            self.node.supply_rsa_key(self.now, key);
+            self.supply();
         }
+    }
+
+    fn supply(&mut self) {
+        self.orders -= 1;
+        let key = KEYS[self.keys_given % KEYS.len()].clone();
+        self.keys_given += 1;
+        self.node.supply_rsa_key(self.now, key);
+    }
+
+    /// From now on keys that are ordered come by [`Victim::give_key`] only.
+    pub(super) fn withhold_keys(&mut self) {
+        self.withholds_keys = true;
+    }
+
+    pub(super) fn give_key(&mut self) {
+        self.supply();
+        self.carry_out();
+    }
+
+    pub(super) fn keys_given(&self) -> usize {
+        self.keys_given
     }
 
     fn on_output(&mut self, output: Output) {
