@@ -23,7 +23,7 @@ use crate::wire::NodeId;
 
 /// How much work the session of one connection does in one turn, in the units of
 /// [`Session::step`].
-const TURN_UNITS: usize = 4;
+pub(super) const TURN_UNITS: usize = 1;
 
 /// The most bytes that wait for a session. The driver reads no more while one has a turn to come.
 const MAX_SEALED_LEN: usize = 256 << 10;

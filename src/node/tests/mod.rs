@@ -19,6 +19,8 @@ mod requests;
 mod rsa;
 #[cfg(feature = "rsa")]
 mod rsa_attacks;
+#[cfg(feature = "rsa")]
+mod rsa_fairness;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
