@@ -12,6 +12,7 @@
 //!
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
+mod allowance;
 mod budget;
 mod config;
 mod connection;

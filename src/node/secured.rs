@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use rand::RngExt;
 
+use super::allowance::MAX_UNITS;
 #[cfg(feature = "rsa")]
 use super::encryption::POOL_COUNT;
 use super::encryption::{self, Beginning, PKCS1, PLAINTEXT};
@@ -20,10 +21,6 @@ use crate::session::rsa::SIZE_REQUEST;
 use crate::session::{Session, SessionError};
 use crate::time::Instant;
 use crate::wire::NodeId;
-
-/// How much work the session of one connection does in one turn, in the units of
-/// [`Session::step`].
-pub(super) const TURN_UNITS: usize = 1;
 
 /// The most bytes that wait for a session. The driver reads no more while one has a turn to come.
 const MAX_SEALED_LEN: usize = 256 << 10;
@@ -133,7 +130,10 @@ impl Node {
         let first: Option<[u8; 4]> = connection.sealed.first_chunk().copied();
         let session = &mut connection.session;
         let mut plain = BytesMut::new();
-        let mut left = TURN_UNITS;
+        // The units of RSA alone are dear.
+        let is_dear = self.config.protocol.encryption() == PKCS1;
+        let units = if is_dear { connection.allowance.units(now) } else { MAX_UNITS };
+        let mut left = units;
         let outcome = loop {
             let taken = session.received(&connection.sealed);
             connection.sealed.advance(taken);
@@ -151,6 +151,7 @@ impl Node {
                 Err(error) => break Err(error),
             }
         };
+        connection.allowance.spend(units.saturating_sub(left));
         let is_done = connection.closes_when_flushed && session.is_flushed();
         let has_begun = session.is_established() && !connection.is_secured;
         connection.is_secured |= has_begun;
