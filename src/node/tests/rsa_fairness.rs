@@ -125,7 +125,6 @@ fn ten_neighbors_at_full_rate_hold_a_short_message_up_for_less_than_50_ms() {
     let alone = work_until_relayed(0, true);
     let at_first = work_until_relayed(10, true);
     let later = work_until_relayed(10, false);
-    println!("units of work: {alone} alone, {at_first} when ten begin, {later} when they go on");
     // Half a millisecond each; and while the ten go on, hardly more than they do in two turns.
     assert!(at_first - alone < 100 && later - alone < 40, "{alone}, {at_first}, {later}");
 }
