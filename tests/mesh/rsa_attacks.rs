@@ -1,5 +1,8 @@
 //! Attacks on nodes under RSA, on real sockets. What the node decides, and when, is tested without.
 
+#![expect(clippy::disallowed_methods, reason = "what passes on the way is measured")]
+#![expect(clippy::print_stdout, reason = "for who wants to see the figures")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
