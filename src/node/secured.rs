@@ -130,6 +130,8 @@ impl Node {
         let first: Option<[u8; 4]> = connection.sealed.first_chunk().copied();
         let session = &mut connection.session;
         let mut plain = BytesMut::new();
+        // An empty message is py2p's word that no more follows.
+        let mut has_ended = false;
         // The units of RSA alone are dear.
         let is_dear = self.config.protocol.encryption() == PKCS1;
         let units = if is_dear { connection.allowance.units(now) } else { MAX_UNITS };
@@ -139,7 +141,10 @@ impl Node {
             connection.sealed.advance(taken);
             match session.step(left) {
                 Ok(progress) => {
-                    progress.messages.iter().for_each(|piece| plain.extend_from_slice(piece));
+                    for piece in progress.messages {
+                        has_ended |= is_dear && piece.is_empty();
+                        plain.extend_from_slice(if has_ended { b"" } else { &piece });
+                    }
                     left = left.saturating_sub(progress.spent);
                     if progress.is_idle && connection.sealed.is_empty() {
                         break Ok(true);
@@ -166,6 +171,7 @@ impl Node {
             self.take_in(now, conn, &plain);
         }
         match outcome {
+            _ if has_ended => self.end(now, conn, CloseReason::Remote, CloseMode::Flush),
             Ok(is_idle) => self.end_turn(conn, is_idle),
             Err(error) => self.on_session_error(now, conn, error, first),
         }
