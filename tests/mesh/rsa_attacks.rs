@@ -220,7 +220,7 @@ fn ten_at_full_rate_hold_up_nobody_else_for_long() {
                 while !is_over.load(Ordering::Relaxed) && heavy.stream.write_all(&record).is_ok() {}
             });
         }
-        scope.spawn(|| {
+        let faulty = scope.spawn(|| {
             let mut rng = SeededRng::from_seed([1; 32]);
             while !is_over.load(Ordering::Relaxed) {
                 let mut stranger = Stranger::meets(addr);
@@ -233,6 +233,7 @@ fn ten_at_full_rate_hold_up_nobody_else_for_long() {
         });
         let loaded = report("under load", &latencies(&from, &to, 200));
         is_over.store(true, Ordering::Relaxed);
+        faulty.join().unwrap();
         // Ends the writers, which wait for a node that has more to do than it likes.
         server.close();
         loaded
