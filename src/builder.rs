@@ -33,6 +33,14 @@ pub enum Encryption {
 }
 
 impl Encryption {
+    /// What a mesh is encrypted by where nobody chooses: TLS, in a build that has it.
+    #[cfg(feature = "tls")]
+    pub const DEFAULT: Option<Self> = Some(Self::Tls);
+
+    /// What a mesh is encrypted by where nobody chooses: TLS, in a build that has it.
+    #[cfg(not(feature = "tls"))]
+    pub const DEFAULT: Option<Self> = None;
+
     /// The name in the protocol id.
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,7 +80,7 @@ impl MeshSocket {
     pub fn builder() -> Builder {
         Builder {
             subnet: "mesh".to_owned(),
-            encryption: None,
+            encryption: Encryption::DEFAULT,
             config: Config::new(Protocol::new("mesh", Encryption::Plaintext.name())),
             inbox: InboxLimits { count: 4_096, len: 64 << 20 },
             seeds: Vec::new(),
@@ -87,7 +95,9 @@ impl Builder {
         self
     }
 
-    /// The encryption of the mesh's connections. There is no default yet.
+    /// The encryption of the mesh's connections. Default [`Encryption::Tls`] in a build with the
+    /// feature `tls`; another has no default. The company of py2p nodes is asked for in so many
+    /// words: [`Encryption::Plaintext`], or [`Encryption::Rsa`] where they have that.
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);
         self
