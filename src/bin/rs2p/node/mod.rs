@@ -17,6 +17,8 @@ mod stop;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
+#[cfg(feature = "tls")]
+use rs2p::Identity;
 use rs2p::MeshSocket;
 
 use crate::Failure;
@@ -45,6 +47,10 @@ fn open(options: &Options) -> Result<MeshSocket, NodeError> {
         .subnet(&options.subnet)
         .max_outgoing(options.max_outgoing)
         .compressions(options.compressions);
+    #[cfg(feature = "tls")]
+    if let Some(path) = &options.identity {
+        builder = builder.identity(Identity::load_or_create(path).map_err(NodeError::Identity)?);
+    }
     if let Some(address) = &options.out_addr {
         builder = builder.out_addr(address.clone());
     }
