@@ -11,6 +11,8 @@ use crate::error::{BindError, ConfigError};
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
 use crate::node::Config;
+#[cfg(feature = "tls")]
+use crate::secret::MeshSecret;
 use crate::socket::{MeshSocket, resolve};
 use crate::wire::{Address, Compressions, Protocol};
 
@@ -108,6 +110,15 @@ impl Builder {
     #[cfg(feature = "tls")]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.config.identity = Some(identity);
+        self
+    }
+
+    /// What every peer must prove to know before it becomes a neighbor. All nodes of the mesh have
+    /// the same, or none has one. Default: none, and everybody may join. Only [`Encryption::Tls`]
+    /// takes one.
+    #[cfg(feature = "tls")]
+    pub fn secret(mut self, secret: MeshSecret) -> Self {
+        self.config.secret = Some(secret);
         self
     }
 

@@ -190,6 +190,12 @@ pub enum ConfigError {
     NoIdentity,
     /// The encryption that the protocol names is none that this build has.
     UnknownEncryption,
+    /// There is a secret of the mesh, and an encryption under which nobody could prove to know it.
+    SecretWithoutTls,
+    /// The encryption is spoken by nodes of this crate alone, and [`Config::extension`] is off.
+    ///
+    /// [`Config::extension`]: crate::Config::extension
+    NoExtension,
 }
 
 impl fmt::Display for ConfigError {
@@ -200,6 +206,10 @@ impl fmt::Display for ConfigError {
             Self::TooLarge { field, max } => write!(f, "{field} must be at most {max}"),
             Self::NoIdentity => write!(f, "the encryption needs an identity"),
             Self::UnknownEncryption => write!(f, "this build does not have the encryption"),
+            Self::SecretWithoutTls => {
+                write!(f, "a mesh secret can be proven under TLS alone")
+            }
+            Self::NoExtension => write!(f, "TLS cannot go without the extension of this crate"),
         }
     }
 }

@@ -54,6 +54,8 @@ pub mod py2p;
 pub mod rsa;
 #[cfg(feature = "rsa")]
 mod rsa_socket;
+#[cfg(feature = "tls")]
+mod secret;
 pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -79,6 +81,8 @@ pub use message::Message;
 pub use node::{Compress, Config, Dropped, Stats};
 #[cfg(feature = "rsa")]
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
+#[cfg(feature = "tls")]
+pub use secret::{MeshSecret, SecretError};
 pub use socket::{Connecting, MeshSocket};
 pub use status::{CloseReport, Status};
 #[doc(inline)]

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use super::encryption::TLS;
 use crate::error::ConfigError;
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
+#[cfg(feature = "tls")]
+use crate::secret::MeshSecret;
 use crate::wire::{Address, Compressions, DecodeLimits, NodeId, Protocol};
 
 /// When, and by which method, a node compresses what it sends.
@@ -40,13 +43,17 @@ pub struct Config {
     /// one, and [`Config::id`] is not used; under other encryptions it is not used.
     #[cfg(feature = "tls")]
     pub identity: Option<Identity>,
+    /// What every peer must prove to know before it becomes a neighbor; `None` to ask for nothing.
+    /// Only under TLS: nothing can be proven under another encryption.
+    #[cfg(feature = "tls")]
+    pub secret: Option<MeshSecret>,
     /// The compression methods that the node announces and uses, of those in this build.
     /// Default: all of them.
     pub compressions: Compressions,
     /// When the node compresses. Default: when it pays.
     pub compress: Compress,
     /// Whether the node tells others what it can do beyond the 0.2 protocol. Without it, it is a
-    /// py2p node to them. Default true.
+    /// py2p node to them. Under TLS it must. Default true.
     pub extension: bool,
     /// The number of outgoing connections up to which the node dials peers that others tell it
     /// of. Connections that the user asks for count, and are not limited. 0 to follow no peers
@@ -99,6 +106,8 @@ impl Config {
             id: None,
             #[cfg(feature = "tls")]
             identity: None,
+            #[cfg(feature = "tls")]
+            secret: None,
             compressions: Compressions::supported(),
             compress: Compress::WhenItPays,
             extension: true,
@@ -156,7 +165,18 @@ impl Config {
                 return Err(ConfigError::TooShort { field, min });
             }
         }
-        at_least("max_seen_len", self.max_seen_len, 64 << 10)
+        at_least("max_seen_len", self.max_seen_len, 64 << 10)?;
+        self.check_encryption()
+    }
+
+    /// Whether what was chosen goes with the encryption.
+    fn check_encryption(&self) -> Result<(), ConfigError> {
+        let is_tls = self.protocol.encryption() == TLS;
+        #[cfg(feature = "tls")]
+        if self.secret.is_some() && !is_tls {
+            return Err(ConfigError::SecretWithoutTls);
+        }
+        if is_tls && !self.extension { Err(ConfigError::NoExtension) } else { Ok(()) }
     }
 
     pub(super) fn decode_limits(&self) -> DecodeLimits {
