@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rs2p::Identity;
+use rs2p::{Identity, MeshSecret};
 use serde_json::Value;
 
 /// A folder that goes with the test, in which the program runs.
@@ -71,6 +71,25 @@ fn a_key_is_made_and_its_id_told() {
         bob.public_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(json["public_key"], hex);
     assert!(!fs::read_to_string(folder.path("bob.key")).unwrap().contains(&hex));
+}
+
+#[test]
+fn a_secret_is_made_and_never_shown() {
+    let folder = Folder::new("secret");
+    for (args, name) in [("", "mesh.secret"), ("garden", "garden"), ("--json shed", "shed")] {
+        let shown = folder.printed(&format!("keygen --secret {args}"));
+        let json = format!("{{\"file\":\"{name}\"}}\n");
+        let text = format!("{name} is the secret of a mesh, for all of its nodes\n");
+        assert_eq!(shown, if args.contains("--json") { json } else { text });
+        MeshSecret::load(folder.path(name)).unwrap();
+    }
+    assert!(folder.refusal("keygen --secret shed", 1).contains("shed is there already"));
+    let expected = "error: garden: not a private key in PKCS#8\n";
+    assert_eq!(folder.refusal("id garden", 1), expected);
+    folder.printed("keygen");
+    let expected =
+        "error: the secret of the mesh cannot be used: node.key: not the secret of a mesh\n";
+    assert_eq!(folder.refusal("node --secret-file node.key", 1), expected);
 }
 
 #[test]

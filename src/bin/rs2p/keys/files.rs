@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rs2p::{Identity, KeystoreError};
+use rs2p::{Identity, KeystoreError, MeshSecret};
 use serde_json::json;
 
 use super::error::KeyError;
@@ -15,9 +15,17 @@ use crate::hex;
 use crate::json;
 use crate::safe;
 
-/// Makes a key in a new file.
+/// Makes a key, or a secret, in a new file.
 pub(super) fn make(options: &Keygen) -> Result<ExitCode, Failure> {
-    let Keygen { file, json } = options;
+    let Keygen { file, secret, json } = options;
+    if *secret {
+        let secret = MeshSecret::generate().map_err(KeyError::from)?;
+        secret.save(file).map_err(|error| refusal(file, error))?;
+        return told(&match json {
+            true => json::ascii(&json!({ "file": file.to_string_lossy() })),
+            false => format!("{} is the secret of a mesh, for all of its nodes", shown(file)),
+        });
+    }
     let identity = Identity::generate().map_err(KeyError::from)?;
     identity.save(file).map_err(|error| refusal(file, error))?;
     if *json {

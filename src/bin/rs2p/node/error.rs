@@ -17,6 +17,9 @@ pub(crate) enum NodeError {
     /// The key of the command line cannot be used.
     #[cfg(feature = "tls")]
     Identity(KeystoreError),
+    /// The secret of the command line cannot be used.
+    #[cfg(feature = "tls")]
+    Secret(KeystoreError),
     /// The operating system does not let the program know of Ctrl-C.
     Signals(ctrlc::Error),
     /// A thread could not be started.
@@ -31,6 +34,8 @@ impl fmt::Display for NodeError {
             Self::Bind { addr, .. } => write!(f, "the node could not be opened at {addr}"),
             #[cfg(feature = "tls")]
             Self::Identity(_) => write!(f, "the node's key cannot be used"),
+            #[cfg(feature = "tls")]
+            Self::Secret(_) => write!(f, "the secret of the mesh cannot be used"),
             Self::Signals(_) => write!(f, "Ctrl-C could not be taken over"),
             Self::Thread(_) => write!(f, "a thread could not be started"),
             Self::Output(error) => error.fmt(f),
@@ -43,7 +48,7 @@ impl Error for NodeError {
         match self {
             Self::Bind { error, .. } => Some(error),
             #[cfg(feature = "tls")]
-            Self::Identity(error) => Some(error),
+            Self::Identity(error) | Self::Secret(error) => Some(error),
             Self::Signals(error) => Some(error),
             Self::Thread(error) => Some(error),
             Self::Output(error) => error.source(),

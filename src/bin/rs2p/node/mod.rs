@@ -17,9 +17,9 @@ mod stop;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-#[cfg(feature = "tls")]
-use rs2p::Identity;
 use rs2p::MeshSocket;
+#[cfg(feature = "tls")]
+use rs2p::{Identity, MeshSecret};
 
 use crate::Failure;
 pub(crate) use error::NodeError;
@@ -50,6 +50,10 @@ fn open(options: &Options) -> Result<MeshSocket, NodeError> {
     #[cfg(feature = "tls")]
     if let Some(path) = &options.identity {
         builder = builder.identity(Identity::load_or_create(path).map_err(NodeError::Identity)?);
+    }
+    #[cfg(feature = "tls")]
+    if let Some(path) = &options.secret {
+        builder = builder.secret(MeshSecret::load(path).map_err(NodeError::Secret)?);
     }
     if let Some(address) = &options.out_addr {
         builder = builder.out_addr(address.clone());

@@ -37,6 +37,8 @@ Options:
   --encryption E      tls (default), plaintext or rsa
   --identity FILE     Keep the node's key in a file, and its id with it: made if it is not there,
                       and its owner's alone; only under tls
+  --secret-file FILE  Have nobody for a neighbor who does not prove to know the secret in this file,
+                      as `rs2p keygen --secret` makes it; only under tls
   --out-addr ADDR     Where others can reach this node, if that is not where it listens
   --compression LIST  Compression methods to use, the preferred first: gzip, bz2, lzma with commas
                       between them, or none (default: all that this program was built with)
@@ -83,18 +85,20 @@ Examples:
   rs2p node
   rs2p node --connect 127.0.0.1:4444
   rs2p node --bind 0.0.0.0:4444 --subnet garden --identity garden.key
+  rs2p node --secret-file garden.secret
   rs2p node --encryption plaintext
   echo hello | rs2p node --connect 127.0.0.1:4444
   rs2p node --json --connect 127.0.0.1:4444
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "--bind",
     "--connect",
     "--subnet",
     "--encryption",
     "--identity",
+    "--secret-file",
     "--out-addr",
     "--compression",
     "--max-outgoing",
@@ -116,6 +120,8 @@ pub(super) struct Options {
     pub(super) encryption: Encryption,
     /// The file of the node's key.
     pub(super) identity: Option<PathBuf>,
+    /// The file of the mesh's secret.
+    pub(super) secret: Option<PathBuf>,
     pub(super) out_addr: Option<Address>,
     pub(super) compressions: Compressions,
     pub(super) max_outgoing: usize,
@@ -132,6 +138,7 @@ impl Options {
             subnet: DEFAULT_SUBNET.to_owned(),
             encryption,
             identity: None,
+            secret: None,
             out_addr: None,
             compressions: Compressions::supported(),
             max_outgoing: 8,
@@ -166,6 +173,7 @@ impl Options {
             "connect" => self.connect.push(host_and_port("--connect", &parser.value()?, 1)?),
             "subnet" => self.subnet = text("--subnet", &parser.value()?)?,
             "identity" => self.identity = Some(parser.value()?.into()),
+            "secret-file" => self.secret = Some(parser.value()?.into()),
             "out-addr" => self.out_addr = Some(address("--out-addr", &parser.value()?)?),
             "compression" => {
                 self.compressions = methods::read("--compression", &parser.value()?)?;
@@ -182,9 +190,14 @@ impl Options {
     /// Whether everything that was said has an effect.
     fn check(&self) -> Result<(), UsageError> {
         let useless = |option, because: String| Err(UsageError::Useless { option, because });
-        if self.identity.is_some() && !self.encryption.is_authenticated() {
+        if !self.encryption.is_authenticated() {
             let word = encryption::word(self.encryption);
-            return useless("--identity", format!("under {word} no node proves its id"));
+            if self.identity.is_some() {
+                return useless("--identity", format!("under {word} no node proves its id"));
+            }
+            if self.secret.is_some() {
+                return useless("--secret-file", format!("under {word} no node proves anything"));
+            }
         }
         if !self.events && !self.json {
             return useless("--no-events", "without --json there are no events".to_owned());
@@ -254,6 +267,7 @@ mod tests {
             subnet: "s".to_owned(),
             encryption: Encryption::Plaintext,
             identity: None,
+            secret: None,
             out_addr: Some(Address { host: "2001:db8::1".to_owned(), port: 7 }),
             compressions: Compressions::from_names(["gzip"]),
             max_outgoing: 3,
@@ -276,10 +290,10 @@ mod tests {
 
     #[cfg(feature = "tls")]
     #[test]
-    fn an_identity_is_a_file() {
-        let identity = Some("some/where".into());
-        let expected = Options { identity, ..Options::new(Encryption::Tls) };
-        assert_eq!(parse("--identity some/where"), Ok(expected));
+    fn an_identity_and_a_secret_are_files() {
+        let (identity, secret) = (Some("some/where".into()), Some("else".into()));
+        let expected = Options { identity, secret, ..Options::new(Encryption::Tls) };
+        assert_eq!(parse("--identity some/where --secret-file else"), Ok(expected));
     }
 
     #[test]
@@ -294,6 +308,10 @@ mod tests {
             (
                 "--encryption plaintext --identity key",
                 "--identity has no effect: under plaintext no node proves its id",
+            ),
+            (
+                "--secret-file file --encryption plaintext",
+                "--secret-file has no effect: under plaintext no node proves anything",
             ),
             ("--max-outgoing 1001", "--max-outgoing takes a number from 0 to 1000, not `1001`"),
             (

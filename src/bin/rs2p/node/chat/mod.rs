@@ -74,13 +74,16 @@ fn greet(options: &Options, socket: &MeshSocket, output: &Output) {
     if options.subnet != DEFAULT_SUBNET {
         command.push_str(&format!(" --subnet {}", quoted(&options.subnet)));
     }
+    if let Some(file) = &options.secret {
+        command.push_str(&format!(" --secret-file {}", quoted(&file.to_string_lossy())));
+    }
     output.line(format_args!("join it from another terminal: {command}"));
     output.line("type a line and press Enter to send it to everybody; /help for more");
 }
 
 /// A word as a shell reads it.
 fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
     } else {
