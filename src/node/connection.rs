@@ -209,6 +209,11 @@ impl Connection {
         !self.is_incoming() && !self.is_probe()
     }
 
+    /// Whether this node has ended it.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_))
+    }
+
     pub(super) fn is_probe(&self) -> bool {
         matches!(self.phase, Phase::Probing(_))
     }
