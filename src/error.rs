@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::conn_id::ConnId;
 use crate::session::SessionError;
-use crate::wire::{DecodeError, NodeId};
+use crate::wire::{DecodeError, NodeId, RefusalReason};
 
 /// Why a connection ended, or never came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,10 @@ pub enum CloseReason {
     SelfConnection,
     /// Another node answered than the one that was meant.
     WrongPeer(NodeId),
+    /// This node does not admit the peer.
+    Denied(Denial),
+    /// The peer does not want this node, and said why.
+    Refused(RefusalReason),
     /// This node has another connection to the same peer, and keeps that one.
     Duplicate,
     /// Connecting or the handshake took longer than the limit.
@@ -55,6 +59,52 @@ pub enum CloseReason {
     /// The network ended it.
     Network(NetworkError),
 }
+
+impl CloseReason {
+    /// What a peer that has proven its id is told before the connection ends for this reason.
+    pub(crate) fn refusal(self) -> Option<RefusalReason> {
+        match self {
+            Self::Denied(Denial::SecretMissing) => Some(RefusalReason::SecretMissing),
+            Self::Denied(Denial::SecretWrong) => Some(RefusalReason::SecretWrong),
+            Self::Denied(Denial::Listed | Denial::NotListed | Denial::Function(_)) => {
+                Some(RefusalReason::Denied)
+            }
+            Self::WrongPeer(_) => Some(RefusalReason::WrongPeer),
+            Self::Misbehaved(Misbehavior::FalseId) => Some(RefusalReason::FalseId),
+            _ => None,
+        }
+    }
+}
+
+/// Why a node does not admit a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Denial {
+    /// The mesh has a secret, and the peer did not show that it knows any.
+    SecretMissing,
+    /// The peer knows another secret, or showed what it had from somebody else.
+    SecretWrong,
+    /// Its id or its address is on the list of those who are denied.
+    Listed,
+    /// There is a list of those who are allowed, and neither its id nor its address is on it.
+    NotListed,
+    /// The user's function denied it, with these words.
+    Function(&'static str),
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecretMissing => write!(f, "it did not prove the secret of the mesh"),
+            Self::SecretWrong => write!(f, "its secret is not that of the mesh"),
+            Self::Listed => write!(f, "it is on the list of those who are denied"),
+            Self::NotListed => write!(f, "it is not on the list of those who are allowed"),
+            Self::Function(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Error for Denial {}
 
 /// What the operating system said of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -126,6 +176,8 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer stopped reading, {unsent_len} bytes were not sent")
             }
             Self::WrongPeer(id) => write!(f, "another node answered, {}", id.short()),
+            Self::Denied(denial) => write!(f, "the peer was not admitted: {denial}"),
+            Self::Refused(reason) => write!(f, "refused by the peer: {reason}"),
             Self::Silent { unsent_len } => {
                 write!(f, "the peer gave no sign of life, {unsent_len} bytes were not sent")
             }
@@ -259,6 +311,8 @@ pub enum DialError {
     AlreadyConnected(NodeId),
     /// The address is being dialled already, on this connection.
     AlreadyDialing(ConnId),
+    /// The address, or the node that is meant, is not admitted.
+    Denied(Denial),
     /// The node is closing.
     Closed,
 }
@@ -269,6 +323,7 @@ impl fmt::Display for DialError {
             Self::SelfConnection => write!(f, "the address is this node's own"),
             Self::AlreadyConnected(id) => write!(f, "already connected to node {}", id.short()),
             Self::AlreadyDialing(_) => write!(f, "already connecting to that address"),
+            Self::Denied(denial) => write!(f, "not to be dialled: {denial}"),
             Self::Closed => write!(f, "the node is closed"),
         }
     }

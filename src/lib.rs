@@ -68,7 +68,7 @@ pub mod wire;
 pub use builder::{Builder, Encryption};
 pub use conn_id::ConnId;
 pub use error::{
-    BindError, CloseReason, ConfigError, ConnectError, DialError, LocateError, Misbehavior,
+    BindError, CloseReason, ConfigError, ConnectError, Denial, DialError, LocateError, Misbehavior,
     NetworkError, RecvError, Refusal, SendError, WhisperError,
 };
 pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
@@ -78,7 +78,10 @@ pub use identity::{Identity, IdentityError, PublicKey};
 pub use keystore::KeystoreError;
 pub use message::Message;
 #[doc(inline)]
-pub use node::{Compress, Config, Dropped, Stats};
+pub use node::{
+    Admission, AdmissionCheck, Candidate, Compress, Config, Dropped, Network, ParseNetworkError,
+    Rule, RuleKind, Stats, Subject,
+};
 #[cfg(feature = "rsa")]
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
 #[cfg(feature = "tls")]
@@ -91,7 +94,7 @@ pub use tools::ProtocolTools;
 #[doc(inline)]
 pub use wire::{
     Address, Compression, Compressions, DecodeError, IdError, MessageId, NodeId, Packets,
-    PathfindingMessage, Protocol, RequestId,
+    PathfindingMessage, Protocol, RefusalReason, RequestId,
 };
 
 /// The programs in README.md, compiled and run as tests.

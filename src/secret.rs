@@ -1,4 +1,4 @@
-//! What the members of a mesh know, and how one shows that it knows it. PROTOCOL.md §10.4.
+//! What the members of a mesh know, and how one shows that it knows it. PROTOCOL.md §10.5.
 //!
 //! This room knows the secret and the proofs made of it. It does not know files or entropy (see
 //! `keystore`), or what happens to whoever cannot prove it.

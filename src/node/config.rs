@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::AdmissionCheck;
 use super::encryption::TLS;
+use super::rules::{MAX_RULES, Rule, RuleKind};
 use crate::error::ConfigError;
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
@@ -47,6 +49,12 @@ pub struct Config {
     /// Only under TLS: nothing can be proven under another encryption.
     #[cfg(feature = "tls")]
     pub secret: Option<MeshSecret>,
+    /// Who may join and who may not, from the beginning; more can be said later. At most 4,096 of
+    /// each kind. Default: none, so that everybody may.
+    pub rules: Vec<Rule>,
+    /// The last judge of everybody who would become a neighbor; `None` to take all that the rules
+    /// and the secret let through.
+    pub admission: Option<AdmissionCheck>,
     /// The compression methods that the node announces and uses, of those in this build.
     /// Default: all of them.
     pub compressions: Compressions,
@@ -64,6 +72,17 @@ pub struct Config {
     /// The most incoming connections that have not finished their handshakes. Default 32, at
     /// least 1.
     pub max_pending: usize,
+    /// The most incoming handshakes a second, where they cost work with keys: under TLS and RSA.
+    /// What comes on top is closed before that work begins. Default 50, 1 to 1,000,000.
+    pub max_handshakes: usize,
+    /// The most of them at once, after a quiet time. Default 128, 1 to
+    /// 1,000,000.
+    pub max_handshake_burst: usize,
+    /// The most of them a second from one IP address; the addresses of one IPv6 /64 count as one,
+    /// and this machine's own are not counted. Default 4, 1 to 1,000,000.
+    pub max_handshakes_per_ip: usize,
+    /// The most of those at once, after a quiet time. Default 8, 1 to 1,000,000.
+    pub max_handshake_burst_per_ip: usize,
     /// The longest message in bytes, in a frame and decompressed, sent and received. Each
     /// connection may hold as much. Default 4 MiB, 1 KiB to 64 MiB.
     pub max_frame_len: usize,
@@ -108,12 +127,18 @@ impl Config {
             identity: None,
             #[cfg(feature = "tls")]
             secret: None,
+            rules: Vec::new(),
+            admission: None,
             compressions: Compressions::supported(),
             compress: Compress::WhenItPays,
             extension: true,
             max_outgoing: 8,
             max_incoming: 117,
             max_pending: 32,
+            max_handshakes: 50,
+            max_handshake_burst: 128,
+            max_handshakes_per_ip: 4,
+            max_handshake_burst_per_ip: 8,
             max_frame_len: 4 << 20,
             max_handshake_len: 4 << 10,
             max_packets: 1_024,
@@ -142,6 +167,19 @@ impl Config {
         };
         at_least("max_incoming", self.max_incoming, 1)?;
         at_least("max_pending", self.max_pending, 1)?;
+        for (field, value) in [
+            ("max_handshakes", self.max_handshakes),
+            ("max_handshake_burst", self.max_handshake_burst),
+            ("max_handshakes_per_ip", self.max_handshakes_per_ip),
+            ("max_handshake_burst_per_ip", self.max_handshake_burst_per_ip),
+        ] {
+            at_least(field, value, 1)?;
+            at_most(field, value, 1_000_000)?;
+        }
+        for kind in [RuleKind::Allow, RuleKind::Deny] {
+            let count = self.rules.iter().filter(|rule| rule.kind == kind).count();
+            at_most("rules", count, MAX_RULES)?;
+        }
         at_least("max_frame_len", self.max_frame_len, 1 << 10)?;
         at_most("max_frame_len", self.max_frame_len, 64 << 20)?;
         at_least("max_handshake_len", self.max_handshake_len, 1 << 10)?;
@@ -203,9 +241,17 @@ mod tests {
         let good = || Config::new(Protocol::new("mesh", "Plaintext"));
         assert_eq!(good().check(), Ok(()));
         type Set = fn(&mut Config, usize);
-        let limits: [(Set, usize, &str); 8] = [
+        let limits: [(Set, usize, &str); 12] = [
             (|config, value| config.max_incoming = value, 1, "max_incoming"),
             (|config, value| config.max_pending = value, 1, "max_pending"),
+            (|config, value| config.max_handshakes = value, 1, "max_handshakes"),
+            (|config, value| config.max_handshake_burst = value, 1, "max_handshake_burst"),
+            (|config, value| config.max_handshakes_per_ip = value, 1, "max_handshakes_per_ip"),
+            (
+                |config, value| config.max_handshake_burst_per_ip = value,
+                1,
+                "max_handshake_burst_per_ip",
+            ),
             (|config, value| config.max_frame_len = value, 1 << 10, "max_frame_len"),
             (|config, value| config.max_handshake_len = value, 1 << 10, "max_handshake_len"),
             (|config, value| config.max_packets = value, 16, "max_packets"),

@@ -12,6 +12,7 @@
 //!
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
+mod admission;
 mod budget;
 mod config;
 mod connection;
@@ -25,12 +26,15 @@ mod flood;
 mod handshake;
 mod io;
 mod link;
+mod network;
 mod outgoing;
 mod peers;
 mod questions;
+mod refusal;
 mod renegotiate;
 mod requests;
 mod routing_table;
+mod rules;
 mod secured;
 mod seeds;
 mod seen;
@@ -38,6 +42,7 @@ mod sorted_map;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod timer;
 mod tools;
 
@@ -47,10 +52,13 @@ use std::net::SocketAddr;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+pub use admission::{Admission, AdmissionCheck, Candidate};
 pub use config::{Compress, Config};
 pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
+pub use network::{Network, ParseNetworkError};
 pub use requests::Whispered;
+pub use rules::{Rule, RuleKind, RulesFull, Subject};
 pub use seen::{SeenCache, SeenKey, Verdict};
 pub use stats::{Dropped, Stats, Usage};
 
@@ -65,7 +73,9 @@ use encryption::Encryption;
 use peers::RecentDials;
 use requests::Requests;
 use routing_table::RoutingTable;
+use rules::{MAX_RULES, Rules};
 use seeds::Seeds;
+use throttle::Throttle;
 use timer::{Timer, Timers};
 
 /// One node of a mesh. See the [module](self).
@@ -73,6 +83,8 @@ use timer::{Timer, Timers};
 pub struct Node {
     config: Config,
     encryption: Encryption,
+    rules: Rules,
+    throttle: Throttle,
     /// RSA keys that are being made.
     #[cfg(feature = "rsa")]
     keys_wanted: usize,
@@ -140,8 +152,15 @@ impl Node {
         let proven = encryption.id_to_prove(&config);
         let id = proven.or(config.id);
         let id = id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
+        let mut rules = Rules::default();
+        for rule in std::mem::take(&mut config.rules) {
+            let too_many = ConfigError::TooLarge { field: "rules", max: MAX_RULES };
+            rules.add(now, rule).map_err(|_| too_many)?;
+        }
         let mut node = Self {
             encryption,
+            rules,
+            throttle: Throttle::new(&config),
             #[cfg(feature = "rsa")]
             keys_wanted: 0,
             id,

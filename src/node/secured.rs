@@ -190,7 +190,8 @@ impl Node {
             Some(id) if expected.is_some_and(|expected| expected != id) => {
                 Some(CloseReason::WrongPeer(id))
             }
-            _ => None,
+            Some(id) => self.unlisted(now, conn, id),
+            None => None,
         };
         match (fault, direction) {
             (Some(reason), _) => self.end(now, conn, reason, CloseMode::Flush),
