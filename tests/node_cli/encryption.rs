@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use rs2p::{Identity, MeshSecret};
+use rs2p::{Encryption, Identity, MeshSecret, MeshSocket};
 use serde_json::{Value, json};
 
-use crate::running::{Running, output};
+use crate::running::{PATIENCE, Running, output};
 
 /// A file that goes with the test.
 struct File(PathBuf);
@@ -112,6 +112,16 @@ fn who_does_not_know_the_secret_is_no_neighbor_and_learns_why() {
     member.say("among ourselves");
     hub.until(": among ourselves");
     assert!(!hub.shown.contains("#2"), "{}", hub.shown);
+}
+
+#[test]
+fn a_line_is_piped_into_a_plaintext_mesh() {
+    let builder = MeshSocket::builder().encryption(Encryption::Plaintext);
+    let node = builder.bind("127.0.0.1:0").unwrap();
+    let args = format!("node --encryption plaintext --connect {}", node.local_addr());
+    let (shown, _, code) = output(&args, b"hello\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(node.recv_timeout(PATIENCE).unwrap().unwrap().contents().eq([b"hello"]));
 }
 
 #[test]
