@@ -109,7 +109,7 @@ impl Node {
     fn close_denied(&mut self, now: Instant) {
         let mut denied = Vec::new();
         for (&conn, connection) in &self.connections {
-            let id = self.proven_id(conn).or(connection.id()).or(connection.expected);
+            let id = self.proven_id(conn).or_else(|| connection.id()).or(connection.expected);
             let verdict = self.rules.judge(now, connection.addr.ip(), id);
             if verdict == Err(Denial::Listed) && !connection.is_closing() {
                 denied.push((connection.peer().is_some(), conn));
