@@ -36,6 +36,14 @@ pub enum Encryption {
 }
 
 impl Encryption {
+    /// What a mesh is encrypted by where nobody chooses: TLS, in a build that has it.
+    #[cfg(feature = "tls")]
+    pub const DEFAULT: Option<Self> = Some(Self::Tls);
+
+    /// What a mesh is encrypted by where nobody chooses: TLS, in a build that has it.
+    #[cfg(not(feature = "tls"))]
+    pub const DEFAULT: Option<Self> = None;
+
     /// The name in the protocol id.
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,7 +83,7 @@ impl MeshSocket {
     pub fn builder() -> Builder {
         Builder {
             subnet: "mesh".to_owned(),
-            encryption: None,
+            encryption: Encryption::DEFAULT,
             config: Config::new(Protocol::new("mesh", Encryption::Plaintext.name())),
             inbox: InboxLimits { count: 4_096, len: 64 << 20 },
             seeds: Vec::new(),
@@ -90,7 +98,9 @@ impl Builder {
         self
     }
 
-    /// The encryption of the mesh's connections. There is no default yet.
+    /// The encryption of the mesh's connections. Default [`Encryption::Tls`] in a build with the
+    /// feature `tls`; another has no default. The company of py2p nodes is asked for in so many
+    /// words: [`Encryption::Plaintext`], or [`Encryption::Rsa`] where they have that.
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);
         self
@@ -218,12 +228,9 @@ impl Builder {
         }
         let addrs = resolve(&addr).map_err(BindError::Resolve)?;
         let protocol = Protocol::new(&self.subnet, encryption.name());
-        let mut config = Config { protocol: protocol.clone(), ..self.config };
+        let config = Config { protocol: protocol.clone(), ..self.config };
         #[cfg(feature = "tls")]
-        if encryption == Encryption::Tls && config.identity.is_none() {
-            config.identity =
-                Some(Identity::generate().map_err(|error| BindError::Io(io::Error::other(error)))?);
-        }
+        let config = with_identity(config, encryption)?;
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
         let started = driver::bind(&addrs, config, self.inbox, seed)?;
@@ -238,4 +245,14 @@ impl Builder {
         }
         Ok(MeshSocket::new(started, protocol))
     }
+}
+
+/// Makes a key for this socket alone where one is needed and none was given.
+#[cfg(feature = "tls")]
+fn with_identity(mut config: Config, encryption: Encryption) -> Result<Config, BindError> {
+    if encryption == Encryption::Tls && config.identity.is_none() {
+        let identity = Identity::generate().map_err(|error| BindError::Io(io::Error::other(error)));
+        config.identity = Some(identity?);
+    }
+    Ok(config)
 }

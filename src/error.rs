@@ -278,8 +278,8 @@ pub enum BindError {
     Io(io::Error),
     /// The configuration makes no node.
     Config(ConfigError),
-    /// No encryption was chosen. There is no default yet, so that a later one surprises nobody:
-    /// say `Encryption::Plaintext`.
+    /// No encryption was chosen, and this build does not have the default, TLS: it was made without
+    /// the feature `tls`.
     NoEncryption,
 }
 
@@ -291,7 +291,10 @@ impl fmt::Display for BindError {
             }
             Self::Io(error) => write!(f, "the operating system refused the socket: {error}"),
             Self::Config(error) => write!(f, "the configuration makes no node: {error}"),
-            Self::NoEncryption => write!(f, "no encryption was chosen for the mesh"),
+            Self::NoEncryption => write!(
+                f,
+                "no encryption was chosen, and this build lacks the default, TLS (feature `tls`)"
+            ),
         }
     }
 }

@@ -169,7 +169,7 @@ impl Node {
             None => return,
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.unread.is_none() && !connection.is_working {
+        if connection.is_paused && connection.unread.is_none() && !connection.is_working {
             connection.is_paused = false;
             self.outputs.push_back(Output::ResumeRead { conn });
         }
@@ -226,8 +226,11 @@ impl Node {
     /// The peer sends no more. What is queued for it still goes out.
     pub(super) fn on_ended(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
+        if matches!(connection.phase, Phase::Closing(_)) || self.is_failing(now, conn) {
+            return;
+        }
+        let Some(connection) = self.connections.get(&conn) else { return };
         match &connection.phase {
-            Phase::Closing(_) => {}
             // The peer has decided first which of two connections is kept.
             Phase::Parked(parked) => {
                 let id = parked.handshake.id;

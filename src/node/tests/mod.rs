@@ -21,11 +21,17 @@ mod renegotiate;
 mod requests;
 #[cfg(feature = "rsa")]
 mod rsa;
+#[cfg(feature = "rsa")]
+mod rsa_attacks;
+#[cfg(feature = "rsa")]
+mod rsa_fairness;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
 mod storm;
 mod takeover;
+#[cfg(feature = "rsa")]
+mod victim;
 
 /// A key for a connection. Making one takes a while, and no test depends on its being new.
 #[cfg(feature = "rsa")]

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use rs2p::{Encryption, MeshSocket, NodeId};
+use rs2p::{MeshSocket, NodeId};
 
 use super::error::MeshError;
 use super::options::Options;
@@ -61,7 +61,7 @@ impl Nodes {
                 break;
             }
             let socket = MeshSocket::builder()
-                .encryption(Encryption::Plaintext)
+                .encryption(options.encryption)
                 .max_outgoing(0)
                 .configure(|config| {
                     // The hub of a star takes all others.
