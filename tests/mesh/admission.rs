@@ -1,13 +1,11 @@
 //! Who may join a mesh under TLS, on real sockets.
 
-use std::time::{Duration, Instant};
-
 use rs2p::{
     Builder, CloseReason, ConnectError, Denial, DialError, Encryption, Event, MeshSecret,
     MeshSocket, Network, RefusalReason, RuleKind,
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, until};
 
 fn builder() -> Builder {
     MeshSocket::builder().encryption(Encryption::Tls).max_outgoing(0)
@@ -54,12 +52,7 @@ fn only_who_is_meant_is_connected_to() {
     };
     assert!(is_wrong(alice.connect_to(bob.local_addr(), &carol.id())));
     let refused = CloseReason::Refused(RefusalReason::WrongPeer);
-    let has_refused = || bob.status().troubles().iter().any(|trouble| trouble.reason == refused);
-    let deadline = Instant::now() + PATIENCE;
-    while !has_refused() {
-        assert!(Instant::now() < deadline, "{}", bob.status());
-        std::thread::yield_now();
-    }
+    until(&bob, |bob| bob.status().troubles().iter().any(|trouble| trouble.reason == refused));
     assert!(alice.connect_to(bob.local_addr(), &bob.id()).is_ok());
     assert!(is_wrong(alice.connect_to(bob.local_addr(), &carol.id())));
     assert!(alice.connect_to(carol.local_addr(), &carol.id()).is_ok());

@@ -9,7 +9,7 @@ use crate::event::{Direction, Event};
 use crate::node::{
     Admission, AdmissionCheck, Config, Node, Output, Refused, Rule, RuleKind, Subject,
 };
-use crate::wire::{Control, Flag, PathfindingMessage, PeerEntry, Protocol, RefusalReason};
+use crate::wire::{Control, Flag, PathfindingMessage, PeerEntry, RefusalReason};
 
 const LISTED: CloseReason = CloseReason::Denied(Denial::Listed);
 const REFUSED: CloseReason = CloseReason::Refused(RefusalReason::Denied);
@@ -303,7 +303,7 @@ fn a_thousand_handshakes_from_one_address_leave_room_for_the_others() {
 #[cfg(feature = "rsa")]
 #[test]
 fn handshakes_under_rsa_are_counted_too() {
-    let protocol = Protocol::new("mesh", "PKCS1_v1.5");
+    let protocol = crate::wire::Protocol::new("mesh", "PKCS1_v1.5");
     let mut server = node(Config { protocol, ..config() }, 0);
     let taken = (0..100).filter(|_| server.accept(ms(0), addr(1)).is_ok()).count();
     assert_eq!((taken, server.stats().throttled), (8, 92));

@@ -263,7 +263,7 @@ impl Peer {
 
 pub(super) fn handshake(name: &str) -> Vec<u8> {
     let id: NodeId = name.parse().unwrap();
-    let extension = Some(Extension { incarnation: 7, link: 9 });
+    let extension = Some(Extension::new(7, 9));
     let handshake = Handshake::new(id, &protocol(), None, Compressions::NONE);
     let payload = Handshake { extension, ..handshake }.encode();
     let time = WALL.as_secs();
