@@ -166,7 +166,9 @@ impl fmt::Display for CloseReason {
             Self::WrongProtocol => {
                 write!(f, "the peer speaks another protocol (subnet, encryption or version)")
             }
-            Self::OtherEncryption(name) => write!(f, "the peer's mesh is encrypted by {name}"),
+            Self::OtherEncryption(name) => {
+                write!(f, "the peer speaks {name}, another encryption than this node")
+            }
             Self::Encryption(error) => write!(f, "the encryption failed: {error}"),
             Self::NoEntropy => write!(f, "there was no entropy for its keys"),
             Self::SelfConnection => write!(f, "the other end goes by this node's own id"),

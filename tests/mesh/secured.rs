@@ -82,9 +82,15 @@ fn encryptions_do_not_mix_and_both_ends_say_which_is_the_others() {
         }
         let (dialer, listener) = (node(own), node(other));
         let outcome = dialer.connect(listener.local_addr());
-        eprintln!("{own:?} -> {other:?}: {outcome:?}");
+        let expected = CloseReason::OtherEncryption(other.name());
+        assert!(
+            matches!(&outcome, Err(ConnectError::Closed(reason)) if *reason == expected),
+            "{own:?} dials {other:?}: {outcome:?}"
+        );
         until(&listener, |listener| !listener.status().troubles().is_empty());
-        eprintln!("      {}", listener.status());
+        let told: Vec<_> = listener.status().troubles().iter().map(|it| it.reason).collect();
+        let expected = CloseReason::OtherEncryption(own.name());
+        assert_eq!(told, [expected], "{own:?} dialled {other:?}");
     }
 }
 

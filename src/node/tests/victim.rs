@@ -51,8 +51,17 @@ pub(super) fn protocol() -> Protocol {
 impl Victim {
     pub(super) fn new() -> Self {
         let handshake_timeout = HANDSHAKE_TIMEOUT;
-        let config =
-            Config { protocol: protocol(), max_pending: 64, handshake_timeout, ..config() };
+        let config = Config {
+            protocol: protocol(),
+            max_pending: 64,
+            // What is above it never gets as far as what is tested here.
+            max_handshakes: 1_000_000,
+            max_handshake_burst: 1_000_000,
+            max_handshakes_per_ip: 1_000_000,
+            max_handshake_burst_per_ip: 1_000_000,
+            handshake_timeout,
+            ..config()
+        };
         let mut victim = Self {
             node: Node::new(config, [5; 32], ms(0), WALL).unwrap(),
             now: ms(0),

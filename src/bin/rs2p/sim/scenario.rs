@@ -46,6 +46,9 @@ const TAIL: Duration = Duration::from_secs(5);
 #[cfg(feature = "tls")]
 const KEYS: u64 = 0x6b65_7973;
 
+/// As many handshakes a second as a node may take at most: here all come from friends.
+const NO_LIMIT: usize = 1_000_000;
+
 /// The most messages that are sent when the faults are over.
 const MAX_LAST: u64 = 10;
 
@@ -135,6 +138,10 @@ impl<'a> Scenario<'a> {
         // The hub of a star takes all others.
         config.max_incoming = config.max_incoming.max(self.options.nodes);
         config.max_pending = config.max_incoming;
+        config.max_handshakes = NO_LIMIT;
+        config.max_handshake_burst = NO_LIMIT;
+        config.max_handshakes_per_ip = NO_LIMIT;
+        config.max_handshake_burst_per_ip = NO_LIMIT;
         #[cfg(feature = "tls")]
         let mut keys = StdRng::seed_from_u64(self.seed ^ KEYS);
         for _ in 0..self.options.nodes {
