@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -10,11 +11,11 @@ use crate::driver::{self, InboxLimits};
 use crate::error::{BindError, ConfigError};
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
-use crate::node::Config;
+use crate::node::{Admission, AdmissionCheck, Candidate, Config, Rule, RuleKind, Subject};
 #[cfg(feature = "tls")]
 use crate::secret::MeshSecret;
 use crate::socket::{MeshSocket, resolve};
-use crate::wire::{Address, Compressions, Protocol};
+use crate::wire::{Address, Compressions, NodeId, Protocol};
 
 /// How the connections of a mesh are encrypted. Its name is part of the protocol, so meshes of
 /// different encryption never mix.
@@ -74,7 +75,7 @@ pub struct Builder {
     encryption: Option<Encryption>,
     config: Config,
     inbox: InboxLimits,
-    seeds: Vec<SocketAddr>,
+    seeds: Vec<(SocketAddr, Option<NodeId>)>,
 }
 
 impl MeshSocket {
@@ -147,7 +148,48 @@ impl Builder {
     /// An address to keep a connection to, as [`MeshSocket::add_seed`] does. May be called for
     /// each of several.
     pub fn seed(mut self, addr: SocketAddr) -> Self {
-        self.seeds.push(addr);
+        self.seeds.push((addr, None));
+        self
+    }
+
+    /// An address to keep a connection to while this node answers there, as
+    /// [`MeshSocket::add_seed_peer`] does.
+    pub fn seed_peer(mut self, addr: SocketAddr, id: NodeId) -> Self {
+        self.seeds.push((addr, Some(id)));
+        self
+    }
+
+    /// Somebody who may join, as [`MeshSocket::allow`] has it, from the beginning: with the first
+    /// such call nobody else may.
+    pub fn allow(mut self, subject: impl Into<Subject>, lifetime: Option<Duration>) -> Self {
+        let (kind, subject) = (RuleKind::Allow, subject.into());
+        self.config.rules.push(Rule { kind, subject, lifetime });
+        self
+    }
+
+    /// Somebody who may not join, as [`MeshSocket::deny`] has it, from the beginning.
+    pub fn deny(mut self, subject: impl Into<Subject>, lifetime: Option<Duration>) -> Self {
+        let (kind, subject) = (RuleKind::Deny, subject.into());
+        self.config.rules.push(Rule { kind, subject, lifetime });
+        self
+    }
+
+    /// Lets this function judge everybody who would become a neighbor, after the rules and the
+    /// secret of the mesh. It is called on the event loop, and must neither wait nor panic.
+    ///
+    /// ```
+    /// use rs2p::{Admission, MeshSocket};
+    ///
+    /// let builder = MeshSocket::builder().admission(|candidate| {
+    ///     if candidate.is_id_proven { Admission::Allow } else { Admission::Deny("a stranger") }
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn admission(
+        mut self,
+        check: impl Fn(&Candidate) -> Admission + Send + Sync + 'static,
+    ) -> Self {
+        self.config.admission = Some(AdmissionCheck::new(check));
         self
     }
 
@@ -192,10 +234,13 @@ impl Builder {
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
         let started = driver::bind(&addrs, config, self.inbox, seed)?;
-        for addr in self.seeds {
+        for (addr, id) in self.seeds {
             started.handle.tell(move |daemon| {
                 let (node, now) = daemon.node();
-                node.add_seed(now, addr);
+                match id {
+                    Some(id) => node.add_seed_peer(now, addr, id),
+                    None => node.add_seed(now, addr),
+                }
             });
         }
         Ok(MeshSocket::new(started, protocol))

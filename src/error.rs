@@ -333,6 +333,27 @@ impl fmt::Display for DialError {
 
 impl Error for DialError {}
 
+/// Why a rule about who may join was not added. Those that there are hold on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// The list has 4,096 entries, and none has expired.
+    Full,
+    /// The mesh socket is closed.
+    Closed,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => write!(f, "the list is full"),
+            Self::Closed => write!(f, "the mesh socket is closed"),
+        }
+    }
+}
+
+impl Error for RuleError {}
+
 /// Why `connect` made no connection.
 #[derive(Debug)]
 #[non_exhaustive]

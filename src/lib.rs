@@ -69,7 +69,7 @@ pub use builder::{Builder, Encryption};
 pub use conn_id::ConnId;
 pub use error::{
     BindError, CloseReason, ConfigError, ConnectError, Denial, DialError, LocateError, Misbehavior,
-    NetworkError, RecvError, Refusal, SendError, WhisperError,
+    NetworkError, RecvError, Refusal, RuleError, SendError, WhisperError,
 };
 pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 #[cfg(feature = "tls")]

@@ -1,5 +1,7 @@
 //! The user's hand on a node: a socket that sends to, and receives from, a whole mesh.
 
+mod admission;
+
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;

@@ -9,10 +9,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::rules::{Rule, RuleKind, RulesFull, Subject};
+use super::rules::{Rule, RuleKind, Subject};
 use super::{CloseMode, Node, Refused};
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, Denial};
+use crate::error::{CloseReason, Denial, RuleError};
 use crate::event::Direction;
 #[cfg(feature = "tls")]
 use crate::secret::Prover;
@@ -79,8 +79,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`RulesFull`].
-    pub fn add_rule(&mut self, now: Instant, rule: Rule) -> Result<(), RulesFull> {
+    /// [`RuleError::Full`].
+    pub fn add_rule(&mut self, now: Instant, rule: Rule) -> Result<(), RuleError> {
         self.rules.add(now, rule)?;
         if rule.kind == RuleKind::Deny {
             self.close_denied(now);
@@ -109,7 +109,7 @@ impl Node {
     fn close_denied(&mut self, now: Instant) {
         let mut denied = Vec::new();
         for (&conn, connection) in &self.connections {
-            let id = self.proven_id(conn).or(connection.id()).or(connection.expected);
+            let id = self.proven_id(conn).or_else(|| connection.id()).or(connection.expected);
             let verdict = self.rules.judge(now, connection.addr.ip(), id);
             if verdict == Err(Denial::Listed) && !connection.is_closing() {
                 denied.push((connection.peer().is_some(), conn));

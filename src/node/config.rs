@@ -50,7 +50,8 @@ pub struct Config {
     #[cfg(feature = "tls")]
     pub secret: Option<MeshSecret>,
     /// Who may join and who may not, from the beginning; more can be said later. At most 4,096 of
-    /// each kind. Default: none, so that everybody may.
+    /// each kind. Default: none, so that everybody may. The configuration of a node that has been
+    /// made has none left: see [`Node::rules`](super::Node::rules).
     pub rules: Vec<Rule>,
     /// The last judge of everybody who would become a neighbor; `None` to take all that the rules
     /// and the secret let through.

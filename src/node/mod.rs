@@ -58,7 +58,7 @@ pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use network::{Network, ParseNetworkError};
 pub use requests::Whispered;
-pub use rules::{Rule, RuleKind, RulesFull, Subject};
+pub use rules::{Rule, RuleKind, Subject};
 pub use seen::{SeenCache, SeenKey, Verdict};
 pub use stats::{Dropped, Stats, Usage};
 

@@ -1,13 +1,12 @@
 //! The lists of who may join and who may not.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Network;
-use crate::error::Denial;
+use crate::error::{Denial, RuleError};
 use crate::time::Instant;
 use crate::wire::NodeId;
 
@@ -73,18 +72,6 @@ pub struct Rule {
     pub lifetime: Option<Duration>,
 }
 
-/// A list is full: it has 4,096 entries, and none has expired. Nothing was added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RulesFull;
-
-impl fmt::Display for RulesFull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the list has {MAX_RULES} entries already")
-    }
-}
-
-impl Error for RulesFull {}
-
 /// Both lists.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
@@ -107,11 +94,11 @@ impl Entries {
         now: Instant,
         subject: Subject,
         lifetime: Option<Duration>,
-    ) -> Result<(), RulesFull> {
+    ) -> Result<(), RuleError> {
         if self.by_subject.len() >= MAX_RULES && !self.by_subject.contains_key(&subject) {
             self.sweep(now);
             if self.by_subject.len() >= MAX_RULES {
-                return Err(RulesFull);
+                return Err(RuleError::Full);
             }
         }
         self.by_subject.insert(subject, lifetime.map(|lifetime| now + lifetime));
@@ -144,7 +131,7 @@ fn is_live(now: Instant, until: Option<Instant>) -> bool {
 }
 
 impl Rules {
-    pub(super) fn add(&mut self, now: Instant, rule: Rule) -> Result<(), RulesFull> {
+    pub(super) fn add(&mut self, now: Instant, rule: Rule) -> Result<(), RuleError> {
         self.entries(rule.kind).add(now, rule.subject, rule.lifetime)?;
         self.is_closed |= rule.kind == RuleKind::Allow;
         Ok(())
@@ -307,11 +294,11 @@ mod tests {
         for number in 1..4_096 {
             rules.add(at(0), rule(number, None)).unwrap();
         }
-        assert_eq!(rules.add(at(9), rule(4_096, None)), Err(RulesFull));
+        assert_eq!(rules.add(at(9), rule(4_096, None)), Err(RuleError::Full));
         assert_eq!(rules.add(at(9), rule(1, None)), Ok(()), "it stands there already");
         add(&mut rules, RuleKind::Allow, subject(1), None);
         assert_eq!(rules.add(at(10), rule(4_096, None)), Ok(()));
-        assert_eq!(rules.add(at(10), rule(4_097, None)), Err(RulesFull));
+        assert_eq!(rules.add(at(10), rule(4_097, None)), Err(RuleError::Full));
         assert_eq!(rules.iter(at(10)).count(), 4_097);
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::net::{Net, WALL, addr, config, ms};
 use super::secured::{identity, net, node, reasons, tls, troubles};
-use crate::error::{CloseReason, ConfigError, Denial, DialError, Misbehavior};
+use crate::error::{CloseReason, ConfigError, Denial, DialError, Misbehavior, WhisperError};
 use crate::event::{Direction, Event};
 use crate::node::{
     Admission, AdmissionCheck, Config, Node, Output, Refused, Rule, RuleKind, Subject,
 };
-use crate::wire::{Control, Flag, PathfindingMessage, PeerEntry, Protocol, RefusalReason};
+use crate::wire::{Control, Flag, PathfindingMessage, PeerEntry, RefusalReason};
 
 const LISTED: CloseReason = CloseReason::Denied(Denial::Listed);
 const REFUSED: CloseReason = CloseReason::Refused(RefusalReason::Denied);
@@ -303,10 +303,30 @@ fn a_thousand_handshakes_from_one_address_leave_room_for_the_others() {
 #[cfg(feature = "rsa")]
 #[test]
 fn handshakes_under_rsa_are_counted_too() {
-    let protocol = Protocol::new("mesh", "PKCS1_v1.5");
+    let protocol = crate::wire::Protocol::new("mesh", "PKCS1_v1.5");
     let mut server = node(Config { protocol, ..config() }, 0);
     let taken = (0..100).filter(|_| server.accept(ms(0), addr(1)).is_ok()).count();
     assert_eq!((taken, server.stats().throttled), (8, 92));
+}
+
+#[test]
+fn a_whisper_to_a_denied_node_says_that_it_is() {
+    let mut net = net(3);
+    net.dial(0, 1);
+    // A node that was dialled is listed with its address.
+    net.dial(1, 2);
+    net.run_for(100);
+    let denied = net.id(2);
+    deny(&mut net, 0, denied, None);
+    net.take_events(0);
+    net.call(0, |node, now| node.whisper(now, &denied, &["to nobody"]).unwrap());
+    net.run_for(11_000);
+    let outcome = net.take_events(0).into_iter().find_map(|event| match event {
+        Event::WhisperDone { outcome, .. } => Some(outcome),
+        _ => None,
+    });
+    assert_eq!(outcome, Some(Err(WhisperError::Unreachable(LISTED))));
+    assert_eq!(net.nodes[2].stats().received, 0);
 }
 
 #[test]
