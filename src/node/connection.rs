@@ -222,6 +222,11 @@ impl Connection {
         is_open && (!self.is_incoming() || self.sealed.starts_with(SIZE_REQUEST))
     }
 
+    /// Whether this node has ended it.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_))
+    }
+
     pub(super) fn is_probe(&self) -> bool {
         matches!(self.phase, Phase::Probing(_))
     }

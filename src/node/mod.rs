@@ -13,6 +13,7 @@
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
 mod allowance;
+mod admission;
 mod budget;
 mod config;
 mod connection;
@@ -26,12 +27,15 @@ mod flood;
 mod handshake;
 mod io;
 mod link;
+mod network;
 mod outgoing;
 mod peers;
 mod questions;
+mod refusal;
 mod renegotiate;
 mod requests;
 mod routing_table;
+mod rules;
 mod secured;
 mod seeds;
 mod seen;
@@ -39,6 +43,7 @@ mod sorted_map;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod timer;
 mod tools;
 
@@ -48,10 +53,13 @@ use std::net::SocketAddr;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+pub use admission::{Admission, AdmissionCheck, Candidate};
 pub use config::{Compress, Config};
 pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
+pub use network::{Network, ParseNetworkError};
 pub use requests::Whispered;
+pub use rules::{Rule, RuleKind, Subject};
 pub use seen::{SeenCache, SeenKey, Verdict};
 pub use stats::{Dropped, Stats, Usage};
 
@@ -66,7 +74,9 @@ use encryption::Encryption;
 use peers::RecentDials;
 use requests::Requests;
 use routing_table::RoutingTable;
+use rules::{MAX_RULES, Rules};
 use seeds::Seeds;
+use throttle::Throttle;
 use timer::{Timer, Timers};
 
 /// One node of a mesh. See the [module](self).
@@ -74,6 +84,8 @@ use timer::{Timer, Timers};
 pub struct Node {
     config: Config,
     encryption: Encryption,
+    rules: Rules,
+    throttle: Throttle,
     /// RSA keys that are being made.
     #[cfg(feature = "rsa")]
     keys_wanted: usize,
@@ -141,8 +153,15 @@ impl Node {
         let proven = encryption.id_to_prove(&config);
         let id = proven.or(config.id);
         let id = id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
+        let mut rules = Rules::default();
+        for rule in std::mem::take(&mut config.rules) {
+            let too_many = ConfigError::TooLarge { field: "rules", max: MAX_RULES };
+            rules.add(now, rule).map_err(|_| too_many)?;
+        }
         let mut node = Self {
             encryption,
+            rules,
+            throttle: Throttle::new(&config),
             #[cfg(feature = "rsa")]
             keys_wanted: 0,
             id,

@@ -7,6 +7,8 @@ use rand::RngExt;
 
 use super::allowance::MAX_UNITS;
 #[cfg(feature = "rsa")]
+use super::connection::Connection;
+#[cfg(feature = "rsa")]
 use super::encryption::POOL_COUNT;
 use super::encryption::{self, Beginning, PKCS1, PLAINTEXT};
 use super::timer::Timer;
@@ -197,7 +199,8 @@ impl Node {
             Some(id) if expected.is_some_and(|expected| expected != id) => {
                 Some(CloseReason::WrongPeer(id))
             }
-            _ => None,
+            Some(id) => self.unlisted(now, conn, id),
+            None => None,
         };
         match (fault, direction) {
             (Some(reason), _) => self.end(now, conn, reason, CloseMode::Flush),
@@ -237,7 +240,21 @@ impl Node {
             (SessionError::WrongProtocol, _) => CloseReason::WrongProtocol,
             _ => CloseReason::Encryption(error),
         };
+        #[cfg(feature = "rsa")]
+        if own == PKCS1 && matches!(reason, CloseReason::OtherEncryption(_)) {
+            return self.end_foreign(now, conn, reason);
+        }
         self.fail(now, conn, reason, CloseMode::Flush);
+    }
+
+    /// Ends a connection whose other end speaks another encryption than RSA. A node that accepts
+    /// shows what it speaks, so that the other end can tell its user why. No key has a part in it.
+    #[cfg(feature = "rsa")]
+    fn end_foreign(&mut self, now: Instant, conn: ConnId, reason: CloseReason) {
+        if self.connections.get(&conn).is_some_and(Connection::is_incoming) {
+            self.queue(now, conn, Bytes::from_static(SIZE_REQUEST));
+        }
+        self.end(now, conn, reason, CloseMode::Flush);
     }
 
     /// Ends a connection by a fault of its session. Under TLS what the session has left to say tells

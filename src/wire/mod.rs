@@ -32,6 +32,7 @@ mod locate;
 mod packets;
 mod pathfinding;
 mod peers;
+mod refusal;
 
 pub use address::Address;
 pub use compression::{Compression, CompressionError, Compressions};
@@ -46,6 +47,7 @@ pub use locate::{Request, Response, Wanted};
 pub use packets::{Misfit, PacketIter, Packets};
 pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
 pub use peers::PeerEntry;
+pub use refusal::RefusalReason;
 
 /// The version of the protocol that is hashed into every protocol id.
 pub const PROTOCOL_VERSION: &str = "0.2";

@@ -3,6 +3,8 @@
 //! What a single connection can be told stands in `bytes`; what takes several nodes, in a file for
 //! each thing that they do together. Faults on links belong to simulations.
 
+#[cfg(feature = "tls")]
+mod admission;
 mod bench;
 mod bytes;
 mod connecting;
@@ -13,6 +15,8 @@ mod hold;
 mod links;
 mod net;
 mod peers;
+#[cfg(feature = "tls")]
+mod proofs;
 mod renegotiate;
 mod requests;
 #[cfg(feature = "rsa")]

@@ -50,7 +50,7 @@ fn attacks_in_the_clear(victim: &mut Victim) -> Vec<Attack> {
         "x024",
         "1024 1024",
     ];
-    let requests = ["GET / HTTP/1.1\r\n\r\nx", "Requesting key siz\u{e9}", "\0\0\x01\x54garbage"];
+    let requests = ["GET / HTTP/1.1\r\n\r\nx", "Requesting key siz\u{e9}", "\0\x01\x01\x54garbage"];
     let second = ["Requesting keX", "requesting key", "1024            "];
     let texts = (requests.iter().map(|text| ("request", (*text).to_owned())))
         .chain(second.iter().map(|text| ("key request", format!("Requesting key size{text}"))))

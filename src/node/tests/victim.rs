@@ -51,8 +51,17 @@ pub(super) fn protocol() -> Protocol {
 impl Victim {
     pub(super) fn new() -> Self {
         let handshake_timeout = HANDSHAKE_TIMEOUT;
-        let config =
-            Config { protocol: protocol(), max_pending: 64, handshake_timeout, ..config() };
+        let config = Config {
+            protocol: protocol(),
+            max_pending: 64,
+            // What is above it never gets as far as what is tested here.
+            max_handshakes: 1_000_000,
+            max_handshake_burst: 1_000_000,
+            max_handshakes_per_ip: 1_000_000,
+            max_handshake_burst_per_ip: 1_000_000,
+            handshake_timeout,
+            ..config()
+        };
         let mut victim = Self {
             node: Node::new(config, [5; 32], ms(0), WALL).unwrap(),
             now: ms(0),
@@ -269,7 +278,7 @@ impl Peer {
 
 pub(super) fn handshake(name: &str) -> Vec<u8> {
     let id: NodeId = name.parse().unwrap();
-    let extension = Some(Extension { incarnation: 7, link: 9 });
+    let extension = Some(Extension::new(7, 9));
     let handshake = Handshake::new(id, &protocol(), None, Compressions::NONE);
     let payload = Handshake { extension, ..handshake }.encode();
     let time = WALL.as_secs();
