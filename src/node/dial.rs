@@ -13,6 +13,9 @@ impl Node {
     /// Opens a connection to `addr`. Its outcome comes as [`Event::Dialed`] or
     /// [`Event::DialFailed`] with the id that this returns.
     ///
+    /// [`Event::Dialed`]: crate::Event::Dialed
+    /// [`Event::DialFailed`]: crate::Event::DialFailed
+    ///
     /// # Errors
     ///
     /// [`DialError`], where there is no point in dialling.
