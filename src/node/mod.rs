@@ -17,6 +17,7 @@ mod admission;
 mod budget;
 mod config;
 mod connection;
+mod dial;
 mod dial_policy;
 mod digest;
 mod dispatch;
