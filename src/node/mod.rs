@@ -12,8 +12,8 @@
 //!
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
-mod allowance;
 mod admission;
+mod allowance;
 mod budget;
 mod config;
 mod connection;
