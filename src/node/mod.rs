@@ -13,6 +13,7 @@
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
 mod admission;
+mod allowance;
 mod budget;
 mod config;
 mod connection;
