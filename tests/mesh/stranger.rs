@@ -93,7 +93,7 @@ pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
 fn handshake(name: &str) -> Vec<u8> {
     let protocol = Protocol::new("mesh", "PKCS1_v1.5");
     let handshake = Handshake::new(name.parse().unwrap(), &protocol, None, Compressions::NONE);
-    let extension = Some(Extension { incarnation: 7, link: 9 });
+    let extension = Some(Extension::new(7, 9));
     message("whisper", name, &Handshake { extension, ..handshake }.encode())
 }
 
