@@ -13,9 +13,11 @@
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
 mod admission;
+mod allowance;
 mod budget;
 mod config;
 mod connection;
+mod dial;
 mod dial_policy;
 mod digest;
 mod dispatch;

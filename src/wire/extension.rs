@@ -148,6 +148,10 @@ mod tests {
         assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
         let proof = Some(std::array::from_fn(|at| u8::try_from(8 * at).unwrap()));
         let extension = Extension { secret: proof, ..extension };
+        assert!(extension.to_string().ends_with(
+            " link=0000000000000000 secret=\
+             0008101820283038404850586068707880889098a0a8b0b8c0c8d0d8e0e8f0f8"
+        ));
         assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
     }
 
