@@ -41,6 +41,8 @@ pub mod rsa;
 #[cfg(feature = "rsa")]
 mod rsa_socket;
 pub mod session;
+#[cfg(feature = "tls")]
+mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod socket;
@@ -62,7 +64,7 @@ pub use identity::{Identity, IdentityError, PublicKey};
 pub use keystore::KeystoreError;
 pub use message::Message;
 #[doc(inline)]
-pub use node::{Compress, Config, Dropped, Stats};
+pub use node::{Compress, Config, Dropped, Signatures, Stats};
 #[cfg(feature = "rsa")]
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
 pub use socket::{Connecting, MeshSocket};
