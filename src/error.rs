@@ -26,6 +26,8 @@ pub enum CloseReason {
     /// The peer belongs to a mesh of this subnet under the named other encryption, or begins as
     /// that encryption does.
     OtherEncryption(&'static str),
+    /// One of the two ends signs its broadcasts, and the other does not.
+    Unsigned,
     /// The other end goes by this node's own id: as a rule it is the node itself.
     SelfConnection,
     /// Another node answered than the one that was meant.
@@ -117,6 +119,7 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer speaks another protocol (subnet, encryption or version)")
             }
             Self::OtherEncryption(name) => write!(f, "the peer's mesh is encrypted by {name}"),
+            Self::Unsigned => write!(f, "one end signs its broadcasts and the other does not"),
             Self::Encryption(error) => write!(f, "the encryption failed: {error}"),
             Self::NoEntropy => write!(f, "there was no entropy for its keys"),
             Self::SelfConnection => write!(f, "the other end goes by this node's own id"),
@@ -148,6 +151,8 @@ pub enum Misbehavior {
     Renegotiation,
     /// An id in the handshake that is not that of the key which it has proven.
     FalseId,
+    /// A message that is not of the sender that it names, or not as that one made it.
+    Forgery,
 }
 
 impl fmt::Display for Misbehavior {
@@ -157,6 +162,7 @@ impl fmt::Display for Misbehavior {
             Self::SecondHandshake => "a second handshake",
             Self::Renegotiation => "it changed its compression methods again and again",
             Self::FalseId => "an id that is not that of its key",
+            Self::Forgery => "a message that its sender did not make",
         })
     }
 }
@@ -190,6 +196,11 @@ pub enum ConfigError {
     NoIdentity,
     /// The encryption that the protocol names is none that this build has.
     UnknownEncryption,
+    /// Broadcasts are to be signed, and ids are not proven under this encryption.
+    NoSignatures,
+    /// Broadcasts are to be signed, which needs
+    /// [`Config::extension`](crate::Config::extension).
+    NoExtension,
 }
 
 impl fmt::Display for ConfigError {
@@ -200,6 +211,8 @@ impl fmt::Display for ConfigError {
             Self::TooLarge { field, max } => write!(f, "{field} must be at most {max}"),
             Self::NoIdentity => write!(f, "the encryption needs an identity"),
             Self::UnknownEncryption => write!(f, "this build does not have the encryption"),
+            Self::NoSignatures => write!(f, "nothing can be signed under this encryption"),
+            Self::NoExtension => write!(f, "signed broadcasts need the extension"),
         }
     }
 }
@@ -310,6 +323,13 @@ pub enum SendError {
         /// The limit: [`Config::max_packets`](crate::Config::max_packets).
         max: usize,
     },
+    /// A batch has more messages than one signature covers. None of them was sent.
+    TooManyMessages {
+        /// The number of messages.
+        count: usize,
+        /// The limit: [`MAX_BATCH_COUNT`](crate::node::MAX_BATCH_COUNT).
+        max: usize,
+    },
     /// The same packets were sent too often within the last seconds, and all neighbors are py2p
     /// nodes, which could not tell one more from the others. See PROTOCOL.md §4.
     DuplicateInFlight,
@@ -338,6 +358,9 @@ impl fmt::Display for SendError {
             }
             Self::TooManyPackets { count, max } => {
                 write!(f, "a message of {count} packets exceeds the limit of {max}")
+            }
+            Self::TooManyMessages { count, max } => {
+                write!(f, "a batch of {count} messages exceeds the limit of {max}")
             }
             Self::DuplicateInFlight => {
                 write!(f, "the same packets were sent too often within the last seconds")

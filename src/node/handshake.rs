@@ -24,10 +24,11 @@ impl Node {
     /// Tells the other end who this node is. Always plain: nothing is agreed on yet.
     pub(super) fn send_handshake(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
-        let extension = self
-            .config
-            .extension
-            .then_some(Extension { incarnation: self.incarnation, link: connection.link });
+        let extension = self.config.extension.then_some(Extension {
+            incarnation: self.incarnation,
+            link: connection.link,
+            signed: self.signing.is_on(),
+        });
         let handshake = Handshake {
             id: self.id,
             protocol_id: self.config.protocol.id().to_owned(),
@@ -65,6 +66,8 @@ impl Node {
             Some(CloseReason::SelfConnection)
         } else if connection.expected.is_some_and(|expected| expected != handshake.id) {
             Some(CloseReason::WrongPeer(handshake.id))
+        } else if handshake.extension.is_some_and(|told| told.signed) != self.signing.is_on() {
+            Some(CloseReason::Unsigned)
         } else if self.is_claimed(&handshake) {
             self.stats.impostors += 1;
             Some(CloseReason::Duplicate)

@@ -12,6 +12,7 @@
 //!
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
+mod broadcast;
 mod budget;
 mod config;
 mod connection;
@@ -34,6 +35,7 @@ mod routing_table;
 mod secured;
 mod seeds;
 mod seen;
+mod signing;
 mod sorted_map;
 mod stats;
 #[cfg(test)]
@@ -47,7 +49,8 @@ use std::net::SocketAddr;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-pub use config::{Compress, Config};
+pub use broadcast::MAX_BATCH_COUNT;
+pub use config::{Compress, Config, Signatures};
 pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use requests::Whispered;
@@ -66,6 +69,7 @@ use peers::RecentDials;
 use requests::Requests;
 use routing_table::RoutingTable;
 use seeds::Seeds;
+use signing::Signing;
 use timer::{Timer, Timers};
 
 /// One node of a mesh. See the [module](self).
@@ -73,6 +77,7 @@ use timer::{Timer, Timers};
 pub struct Node {
     config: Config,
     encryption: Encryption,
+    signing: Signing,
     /// RSA keys that are being made.
     #[cfg(feature = "rsa")]
     keys_wanted: usize,
@@ -142,6 +147,7 @@ impl Node {
         let id = id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
         let mut node = Self {
             encryption,
+            signing: Signing::new(&config),
             #[cfg(feature = "rsa")]
             keys_wanted: 0,
             id,

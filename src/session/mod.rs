@@ -171,6 +171,17 @@ impl Session {
         }
     }
 
+    /// Whether the other end has proven a key.
+    pub fn is_authenticated(&self) -> bool {
+        match self {
+            Self::Plaintext(_) => false,
+            #[cfg(feature = "rsa")]
+            Self::Rsa(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.peer_key().is_some(),
+        }
+    }
+
     /// The key that the other end has proven to hold.
     #[cfg(feature = "tls")]
     pub fn peer_key(&self) -> Option<PublicKey> {

@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// The first word of the packet. A packet that begins otherwise says nothing.
 const NAME: &str = "rs2p";
 
+/// The word of a node that signs its broadcasts.
+const SIGNED: &str = "signed";
+
 /// The longest packet that is read, in bytes.
 const MAX_LEN: usize = 1_024;
 
@@ -19,7 +22,7 @@ const MAX_LEN: usize = 1_024;
 /// ```
 /// use rs2p::wire::Extension;
 ///
-/// let extension = Extension { incarnation: 1, link: 0xabc };
+/// let extension = Extension { incarnation: 1, link: 0xabc, signed: false };
 /// assert_eq!(extension.to_string(), "rs2p incarnation=0000000000000001 link=0000000000000abc");
 /// let newer = b"rs2p wings link=abc incarnation=1";
 /// assert_eq!(Extension::parse(newer), Some(extension));
@@ -33,6 +36,8 @@ pub struct Extension {
     /// The node's name for this connection, drawn at random for each. It lets two nodes talk
     /// about one connection over another.
     pub link: u64,
+    /// Whether the node signs its broadcasts, and takes no others. PROTOCOL.md §10.4.
+    pub signed: bool,
 }
 
 impl Extension {
@@ -45,15 +50,16 @@ impl Extension {
         if words.next() != Some(NAME) {
             return None;
         }
-        let (mut incarnation, mut link) = (None, None);
+        let (mut incarnation, mut link, mut signed) = (None, None, false);
         for word in words {
+            signed |= word == SIGNED;
             match word.split_once('=') {
                 Some(("incarnation", value)) => incarnation = parse_hex(value),
                 Some(("link", value)) => link = parse_hex(value),
                 _ => {}
             }
         }
-        Some(Self { incarnation: incarnation?, link: link? })
+        Some(Self { incarnation: incarnation?, link: link?, signed })
     }
 }
 
@@ -66,10 +72,11 @@ fn parse_hex(digits: &str) -> Option<u64> {
 /// The packet's text.
 impl fmt::Display for Extension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incarnation, link } = self;
+        let Self { incarnation, link, signed } = self;
         f.write_str(NAME)?;
         f.write_char(' ')?;
-        write!(f, "incarnation={incarnation:016x} link={link:016x}")
+        write!(f, "incarnation={incarnation:016x} link={link:016x}")?;
+        if *signed { write!(f, " {SIGNED}") } else { Ok(()) }
     }
 }
 
@@ -114,8 +121,12 @@ mod tests {
 
     #[test]
     fn what_a_node_says_is_what_others_read() {
-        let extension = Extension { incarnation: u64::MAX, link: 0 };
-        assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+        for signed in [false, true] {
+            let extension = Extension { incarnation: u64::MAX, link: 0, signed };
+            assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+        }
+        let unsigned = Extension::parse(b"rs2p incarnation=1 link=1 Signed signed=1").unwrap();
+        assert!(!unsigned.signed);
     }
 
     #[test]

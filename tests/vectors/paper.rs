@@ -58,7 +58,7 @@ fn examples() -> Vec<(&'static str, PathfindingMessage)> {
     let request_id = RequestId::new(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
     let request = Request { request_id, wanted: Wanted::Node(bob()) };
     let response = Response { request_id, id: bob(), address: address(4445) };
-    let extension = Extension { incarnation: ORIGIN.incarnation, link: LINK.mine };
+    let extension = Extension { incarnation: ORIGIN.incarnation, link: LINK.mine, signed: false };
     let hello = packets(&["broadcast", "hello"]);
     let numbered = PathfindingMessage::numbered(
         b"broadcast",

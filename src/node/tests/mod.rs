@@ -20,6 +20,8 @@ mod rsa;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
+#[cfg(feature = "tls")]
+mod signed;
 mod storm;
 mod takeover;
 

@@ -176,11 +176,14 @@ fn compressions(packet: &[u8]) -> Meaning {
 
 fn extension(packet: &[u8]) -> Meaning {
     match Extension::parse(packet) {
-        Some(Extension { incarnation, link }) => {
+        Some(Extension { incarnation, link, signed }) => {
             let (incarnation, link) = (format!("{incarnation:016x}"), format!("{link:016x}"));
-            let text =
-                format!("a node of rs2p, in its life {incarnation}; the connection is {link}");
-            Meaning::note(text).with(json!({ "incarnation": incarnation, "link": link }))
+            let more = if signed { "; it signs its broadcasts" } else { "" };
+            let text = format!(
+                "a node of rs2p, in its life {incarnation}; the connection is {link}{more}"
+            );
+            let details = json!({ "incarnation": incarnation, "link": link, "signed": signed });
+            Meaning::note(text).with(details)
         }
         None => Meaning::note("no extension that rs2p knows: passed over"),
     }
@@ -296,7 +299,7 @@ mod tests {
     #[test]
     fn a_handshake_is_faultless_where_the_library_reads_it() {
         let protocol = Protocol::new("mesh", "Plaintext");
-        let extension = Some(Extension { incarnation: 1, link: 2 });
+        let extension = Some(Extension { incarnation: 1, link: 2, signed: true });
         let me = "me".parse().unwrap();
         let good = Handshake::new(me, &protocol, None, Compressions::supported());
         let good = Handshake { extension, ..good }.encode();
