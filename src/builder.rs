@@ -165,12 +165,9 @@ impl Builder {
         }
         let addrs = resolve(&addr).map_err(BindError::Resolve)?;
         let protocol = Protocol::new(&self.subnet, encryption.name());
-        let mut config = Config { protocol: protocol.clone(), ..self.config };
+        let config = Config { protocol: protocol.clone(), ..self.config };
         #[cfg(feature = "tls")]
-        if encryption == Encryption::Tls && config.identity.is_none() {
-            config.identity =
-                Some(Identity::generate().map_err(|error| BindError::Io(io::Error::other(error)))?);
-        }
+        let config = with_identity(config, encryption)?;
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
         let started = driver::bind(&addrs, config, self.inbox, seed)?;
@@ -182,4 +179,14 @@ impl Builder {
         }
         Ok(MeshSocket::new(started, protocol))
     }
+}
+
+/// Makes a key for this socket alone where one is needed and none was given.
+#[cfg(feature = "tls")]
+fn with_identity(mut config: Config, encryption: Encryption) -> Result<Config, BindError> {
+    if encryption == Encryption::Tls && config.identity.is_none() {
+        let identity = Identity::generate().map_err(|error| BindError::Io(io::Error::other(error)));
+        config.identity = Some(identity?);
+    }
+    Ok(config)
 }

@@ -89,6 +89,10 @@ impl Encryption {
     }
 
     /// Lowers the limits that the encryption cannot keep.
+    #[cfg_attr(
+        not(feature = "rsa"),
+        expect(unused_variables, reason = "of those in such a build, all can keep them")
+    )]
     pub(super) fn limit(&self, config: &mut Config) {
         match self {
             Self::Plaintext => {}
@@ -100,6 +104,10 @@ impl Encryption {
     }
 
     /// The id that this node has to go by, where it can prove one.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "of those in such a build, none can")
+    )]
     pub(super) fn id_to_prove(&self, config: &Config) -> Option<NodeId> {
         match self {
             Self::Plaintext => None,
@@ -128,8 +136,8 @@ impl Encryption {
 
     /// Begins the session of a connection.
     pub(super) fn begin(&mut self, direction: Direction, rng: &mut StdRng) -> Beginning {
-        // Of those that are left in a build, none may need it.
-        let _ = &rng;
+        // Of those that are left in a build, none may need them.
+        let _ = (direction, &rng);
         match self {
             Self::Plaintext => Beginning::Now(Session::plaintext()),
             #[cfg(feature = "rsa")]
