@@ -131,6 +131,25 @@ fn any_changed_field_of_a_message_makes_it_wrong() {
 }
 
 #[test]
+fn the_example_of_the_paper_is_what_is_signed_here() {
+    const PAPER: &str = include_str!("../../PROTOCOL.md");
+
+    let message = |sequence, text: &[u8]| {
+        let origin = Origin { incarnation: 0x0123_4567_89ab_cdef, sequence };
+        let payload = vec![b"broadcast".to_vec(), text.to_vec()];
+        Message { sender: identity(7).node_id(), origin, time: TIME, payload }
+    };
+    let messages = [message(1, b"hello"), message(2, b"mesh")];
+    let leaves: Vec<_> = messages.iter().map(|message| (message.origin, message.leaf())).collect();
+    let packet = Signer::new(identity(7), protocol()).sign(&leaves)[0].encode();
+    let (_, block) = PAPER.split_once("```hex signed broadcast").unwrap();
+    let digits: String =
+        block.lines().filter_map(|line| line.split_once("  ")).map(|(hex, _)| hex).collect();
+    let hex: String = packet.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(digits.contains(&hex), "{hex}");
+}
+
+#[test]
 fn another_key_does_not_sign_in_the_senders_name() {
     let message = Message::numbered(1);
     let signer = Signer::new(identity(2), protocol());
