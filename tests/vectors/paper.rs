@@ -68,7 +68,7 @@ fn examples() -> Vec<(&'static str, PathfindingMessage)> {
         &hello,
     );
     let answer = Control::Answer { link: LINK, verdict: LinkVerdict::Settled };
-    let mut examples = vec![
+    let examples = vec![
         ("broadcast", message("broadcast", hello.clone())),
         ("compressed broadcast", message("broadcast", hello)),
         ("handshake", message("whisper", handshake(None))),
@@ -84,8 +84,10 @@ fn examples() -> Vec<(&'static str, PathfindingMessage)> {
         ("answer", message("whisper", answer.encode())),
     ];
     #[cfg(feature = "tls")]
-    examples.push(("signed broadcast", signed::broadcast()));
-    examples
+    let signed = Some(("signed broadcast", signed::broadcast()));
+    #[cfg(not(feature = "tls"))]
+    let signed = None;
+    examples.into_iter().chain(signed).collect()
 }
 
 /// The signed message, made by the words of the paper alone.

@@ -1,6 +1,6 @@
 //! Signed broadcasts: a node on the way can withhold a message, and neither make nor change one.
 
-use super::super::{Config, MAX_BATCH_COUNT, Signatures};
+use super::super::{Config, Input, MAX_BATCH_COUNT, Output, Signatures};
 use super::net::Net;
 use super::secured::{identity, net, node, reasons, tls, troubles};
 use crate::error::{CloseReason, Misbehavior, SendError};
@@ -355,4 +355,46 @@ fn the_same_node_in_two_meshes_is_not_played_from_one_into_the_other() {
     inject(&mut net, 1, 2, &message);
     assert_eq!(net.nodes[2].stats().delivered, 0);
     assert_eq!(troubles(&net.nodes[2]), [FORGERY]);
+}
+
+#[test]
+fn a_flood_of_signatures_is_checked_in_turns() {
+    const COUNT: u64 = 400;
+    let mut net = linked(2, &[(0, 1)]);
+    let (out, conn) = (net.conn(0, 1), net.conn(1, 0));
+    let mut flood = Vec::new();
+    for number in 0..COUNT {
+        net.nodes[0].broadcast(net.now, &[number.to_string()]).unwrap();
+        while let Some(output) = net.nodes[0].poll_output() {
+            match output {
+                Output::Transmit { conn, data } if conn == out => flood.extend_from_slice(&data),
+                _ => {}
+            }
+        }
+    }
+    let node = &mut net.nodes[1];
+    node.handle_input(net.now, Input::Received { conn, data: &flood });
+    let first = node.stats().verified;
+    assert!((50..200).contains(&first), "{first} in one turn");
+    let mut turns = 1;
+    while node.stats().verified < COUNT {
+        let before = node.stats().verified;
+        node.handle_input(net.now, Input::Continue { conn });
+        assert!(node.stats().verified - before < 200);
+        turns += 1;
+        assert!(turns < 20, "each turn gets on");
+    }
+    let mut is_read = false;
+    while let Some(output) = node.poll_output() {
+        match output {
+            Output::PauseRead { .. } => is_read = false,
+            Output::ResumeRead { .. } => is_read = true,
+            _ => {}
+        }
+    }
+    // The turn that takes the last of it may have been the last.
+    node.handle_input(net.now, Input::Continue { conn });
+    is_read |= matches!(node.poll_output(), Some(Output::ResumeRead { .. }));
+    assert!(is_read);
+    assert_eq!(node.stats().delivered, COUNT);
 }
