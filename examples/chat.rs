@@ -24,7 +24,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::{env, io, thread};
 
-use rs2p::{CloseReason, Encryption, Event, MeshSocket};
+use rs2p::{CloseReason, Event, MeshSocket};
 
 #[expect(clippy::print_stderr, reason = "that is where errors go")]
 fn main() -> ExitCode {
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "a chat is there to be seen")]
 fn chat(friend: Option<String>) -> Result<(), Box<dyn Error>> {
-    let mesh = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
+    let mesh = MeshSocket::builder().bind("127.0.0.1:0")?;
     let (me, addr) = (mesh.id(), mesh.local_addr());
     println!("You are {}. Others join by: cargo run --example chat -- {addr}", me.short());
     if let Some(friend) = friend {

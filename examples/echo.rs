@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fmt};
 
-use rs2p::{Encryption, MeshSocket, Message};
+use rs2p::{MeshSocket, Message};
 
 /// How long the client waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ fn ask(service: &str, words: &[String]) -> Result<(), Box<dyn Error>> {
 }
 
 fn node() -> Result<MeshSocket, Box<dyn Error>> {
-    Ok(MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?)
+    Ok(MeshSocket::builder().bind("127.0.0.1:0")?)
 }
 
 /// Shows the packets of a message, each in quotation marks.

@@ -9,12 +9,12 @@
 
 use std::error::Error;
 
-use rs2p::{Encryption, MeshSocket, Message};
+use rs2p::{MeshSocket, Message};
 
 #[expect(clippy::print_stdout, reason = "an example shows what it does")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let alice = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
-    let bob = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
+    let alice = MeshSocket::builder().bind("127.0.0.1:0")?;
+    let bob = MeshSocket::builder().bind("127.0.0.1:0")?;
     bob.connect(alice.local_addr())?;
 
     bob.send(&["hello", "mesh"])?;

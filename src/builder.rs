@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -10,9 +11,11 @@ use crate::driver::{self, InboxLimits};
 use crate::error::{BindError, ConfigError};
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
-use crate::node::Config;
+use crate::node::{Admission, AdmissionCheck, Candidate, Config, Rule, RuleKind, Subject};
+#[cfg(feature = "tls")]
+use crate::secret::MeshSecret;
 use crate::socket::{MeshSocket, resolve};
-use crate::wire::{Address, Compressions, Protocol};
+use crate::wire::{Address, Compressions, NodeId, Protocol};
 
 /// How the connections of a mesh are encrypted. Its name is part of the protocol, so meshes of
 /// different encryption never mix.
@@ -33,6 +36,14 @@ pub enum Encryption {
 }
 
 impl Encryption {
+    /// What a mesh is encrypted by where nobody chooses: TLS, in a build that has it.
+    #[cfg(feature = "tls")]
+    pub const DEFAULT: Option<Self> = Some(Self::Tls);
+
+    /// What a mesh is encrypted by where nobody chooses: TLS, in a build that has it.
+    #[cfg(not(feature = "tls"))]
+    pub const DEFAULT: Option<Self> = None;
+
     /// The name in the protocol id.
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,7 +75,7 @@ pub struct Builder {
     encryption: Option<Encryption>,
     config: Config,
     inbox: InboxLimits,
-    seeds: Vec<SocketAddr>,
+    seeds: Vec<(SocketAddr, Option<NodeId>)>,
 }
 
 impl MeshSocket {
@@ -72,7 +83,7 @@ impl MeshSocket {
     pub fn builder() -> Builder {
         Builder {
             subnet: "mesh".to_owned(),
-            encryption: None,
+            encryption: Encryption::DEFAULT,
             config: Config::new(Protocol::new("mesh", Encryption::Plaintext.name())),
             inbox: InboxLimits { count: 4_096, len: 64 << 20 },
             seeds: Vec::new(),
@@ -87,7 +98,9 @@ impl Builder {
         self
     }
 
-    /// The encryption of the mesh's connections. There is no default yet.
+    /// The encryption of the mesh's connections. Default [`Encryption::Tls`] in a build with the
+    /// feature `tls`; another has no default. The company of py2p nodes is asked for in so many
+    /// words: [`Encryption::Plaintext`], or [`Encryption::Rsa`] where they have that.
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);
         self
@@ -98,6 +111,15 @@ impl Builder {
     #[cfg(feature = "tls")]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.config.identity = Some(identity);
+        self
+    }
+
+    /// What every peer must prove to know before it becomes a neighbor. All nodes of the mesh have
+    /// the same, or none has one. Default: none, and everybody may join. Only [`Encryption::Tls`]
+    /// takes one.
+    #[cfg(feature = "tls")]
+    pub fn secret(mut self, secret: MeshSecret) -> Self {
+        self.config.secret = Some(secret);
         self
     }
 
@@ -126,7 +148,48 @@ impl Builder {
     /// An address to keep a connection to, as [`MeshSocket::add_seed`] does. May be called for
     /// each of several.
     pub fn seed(mut self, addr: SocketAddr) -> Self {
-        self.seeds.push(addr);
+        self.seeds.push((addr, None));
+        self
+    }
+
+    /// An address to keep a connection to while this node answers there, as
+    /// [`MeshSocket::add_seed_peer`] does.
+    pub fn seed_peer(mut self, addr: SocketAddr, id: NodeId) -> Self {
+        self.seeds.push((addr, Some(id)));
+        self
+    }
+
+    /// Somebody who may join, as [`MeshSocket::allow`] has it, from the beginning: with the first
+    /// such call nobody else may.
+    pub fn allow(mut self, subject: impl Into<Subject>, lifetime: Option<Duration>) -> Self {
+        let (kind, subject) = (RuleKind::Allow, subject.into());
+        self.config.rules.push(Rule { kind, subject, lifetime });
+        self
+    }
+
+    /// Somebody who may not join, as [`MeshSocket::deny`] has it, from the beginning.
+    pub fn deny(mut self, subject: impl Into<Subject>, lifetime: Option<Duration>) -> Self {
+        let (kind, subject) = (RuleKind::Deny, subject.into());
+        self.config.rules.push(Rule { kind, subject, lifetime });
+        self
+    }
+
+    /// Lets this function judge everybody who would become a neighbor, after the rules and the
+    /// secret of the mesh. It is called on the event loop, and must neither wait nor panic.
+    ///
+    /// ```
+    /// use rs2p::{Admission, MeshSocket};
+    ///
+    /// let builder = MeshSocket::builder().admission(|candidate| {
+    ///     if candidate.is_id_proven { Admission::Allow } else { Admission::Deny("a stranger") }
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn admission(
+        mut self,
+        check: impl Fn(&Candidate) -> Admission + Send + Sync + 'static,
+    ) -> Self {
+        self.config.admission = Some(AdmissionCheck::new(check));
         self
     }
 
@@ -171,10 +234,13 @@ impl Builder {
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
         let started = driver::bind(&addrs, config, self.inbox, seed)?;
-        for addr in self.seeds {
+        for (addr, id) in self.seeds {
             started.handle.tell(move |daemon| {
                 let (node, now) = daemon.node();
-                node.add_seed(now, addr);
+                match id {
+                    Some(id) => node.add_seed_peer(now, addr, id),
+                    None => node.add_seed(now, addr),
+                }
             });
         }
         Ok(MeshSocket::new(started, protocol))

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::conn_id::ConnId;
 use crate::session::SessionError;
-use crate::wire::{DecodeError, NodeId};
+use crate::wire::{DecodeError, NodeId, RefusalReason};
 
 /// Why a connection ended, or never came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,10 @@ pub enum CloseReason {
     SelfConnection,
     /// Another node answered than the one that was meant.
     WrongPeer(NodeId),
+    /// This node does not admit the peer.
+    Denied(Denial),
+    /// The peer does not want this node, and said why.
+    Refused(RefusalReason),
     /// This node has another connection to the same peer, and keeps that one.
     Duplicate,
     /// Connecting or the handshake took longer than the limit.
@@ -57,6 +61,52 @@ pub enum CloseReason {
     /// The network ended it.
     Network(NetworkError),
 }
+
+impl CloseReason {
+    /// What a peer that has proven its id is told before the connection ends for this reason.
+    pub(crate) fn refusal(self) -> Option<RefusalReason> {
+        match self {
+            Self::Denied(Denial::SecretMissing) => Some(RefusalReason::SecretMissing),
+            Self::Denied(Denial::SecretWrong) => Some(RefusalReason::SecretWrong),
+            Self::Denied(Denial::Listed | Denial::NotListed | Denial::Function(_)) => {
+                Some(RefusalReason::Denied)
+            }
+            Self::WrongPeer(_) => Some(RefusalReason::WrongPeer),
+            Self::Misbehaved(Misbehavior::FalseId) => Some(RefusalReason::FalseId),
+            _ => None,
+        }
+    }
+}
+
+/// Why a node does not admit a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Denial {
+    /// The mesh has a secret, and the peer did not show that it knows any.
+    SecretMissing,
+    /// The peer knows another secret, or showed what it had from somebody else.
+    SecretWrong,
+    /// Its id or its address is on the list of those who are denied.
+    Listed,
+    /// There is a list of those who are allowed, and neither its id nor its address is on it.
+    NotListed,
+    /// The user's function denied it, with these words.
+    Function(&'static str),
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecretMissing => write!(f, "it did not prove the secret of the mesh"),
+            Self::SecretWrong => write!(f, "its secret is not that of the mesh"),
+            Self::Listed => write!(f, "it is on the list of those who are denied"),
+            Self::NotListed => write!(f, "it is not on the list of those who are allowed"),
+            Self::Function(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Error for Denial {}
 
 /// What the operating system said of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,7 +168,9 @@ impl fmt::Display for CloseReason {
             Self::WrongProtocol => {
                 write!(f, "the peer speaks another protocol (subnet, encryption or version)")
             }
-            Self::OtherEncryption(name) => write!(f, "the peer's mesh is encrypted by {name}"),
+            Self::OtherEncryption(name) => {
+                write!(f, "the peer speaks {name}, another encryption than this node")
+            }
             Self::Unsigned => write!(f, "one end signs its broadcasts and the other does not"),
             Self::Encryption(error) => write!(f, "the encryption failed: {error}"),
             Self::NoEntropy => write!(f, "there was no entropy for its keys"),
@@ -129,6 +181,8 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer stopped reading, {unsent_len} bytes were not sent")
             }
             Self::WrongPeer(id) => write!(f, "another node answered, {}", id.short()),
+            Self::Denied(denial) => write!(f, "the peer was not admitted: {denial}"),
+            Self::Refused(reason) => write!(f, "refused by the peer: {reason}"),
             Self::Silent { unsent_len } => {
                 write!(f, "the peer gave no sign of life, {unsent_len} bytes were not sent")
             }
@@ -198,8 +252,11 @@ pub enum ConfigError {
     UnknownEncryption,
     /// Broadcasts are to be signed, and ids are not proven under this encryption.
     NoSignatures,
-    /// Broadcasts are to be signed, which needs
-    /// [`Config::extension`](crate::Config::extension).
+    /// There is a secret of the mesh, and an encryption under which nobody could prove to know it.
+    SecretWithoutTls,
+    /// The encryption is spoken by nodes of this crate alone, and [`Config::extension`] is off.
+    ///
+    /// [`Config::extension`]: crate::Config::extension
     NoExtension,
 }
 
@@ -212,7 +269,10 @@ impl fmt::Display for ConfigError {
             Self::NoIdentity => write!(f, "the encryption needs an identity"),
             Self::UnknownEncryption => write!(f, "this build does not have the encryption"),
             Self::NoSignatures => write!(f, "nothing can be signed under this encryption"),
-            Self::NoExtension => write!(f, "signed broadcasts need the extension"),
+            Self::SecretWithoutTls => {
+                write!(f, "a mesh secret can be proven under TLS alone")
+            }
+            Self::NoExtension => write!(f, "TLS cannot go without the extension of this crate"),
         }
     }
 }
@@ -229,8 +289,8 @@ pub enum BindError {
     Io(io::Error),
     /// The configuration makes no node.
     Config(ConfigError),
-    /// No encryption was chosen. There is no default yet, so that a later one surprises nobody:
-    /// say `Encryption::Plaintext`.
+    /// No encryption was chosen, and this build does not have the default, TLS: it was made without
+    /// the feature `tls`.
     NoEncryption,
 }
 
@@ -242,7 +302,10 @@ impl fmt::Display for BindError {
             }
             Self::Io(error) => write!(f, "the operating system refused the socket: {error}"),
             Self::Config(error) => write!(f, "the configuration makes no node: {error}"),
-            Self::NoEncryption => write!(f, "no encryption was chosen for the mesh"),
+            Self::NoEncryption => write!(
+                f,
+                "no encryption was chosen, and this build lacks the default, TLS (feature `tls`)"
+            ),
         }
     }
 }
@@ -259,6 +322,8 @@ pub enum DialError {
     AlreadyConnected(NodeId),
     /// The address is being dialled already, on this connection.
     AlreadyDialing(ConnId),
+    /// The address, or the node that is meant, is not admitted.
+    Denied(Denial),
     /// The node is closing.
     Closed,
 }
@@ -269,12 +334,34 @@ impl fmt::Display for DialError {
             Self::SelfConnection => write!(f, "the address is this node's own"),
             Self::AlreadyConnected(id) => write!(f, "already connected to node {}", id.short()),
             Self::AlreadyDialing(_) => write!(f, "already connecting to that address"),
+            Self::Denied(denial) => write!(f, "not to be dialled: {denial}"),
             Self::Closed => write!(f, "the node is closed"),
         }
     }
 }
 
 impl Error for DialError {}
+
+/// Why a rule about who may join was not added. Those that there are hold on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// The list has 4,096 entries, and none has expired.
+    Full,
+    /// The mesh socket is closed.
+    Closed,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => write!(f, "the list is full"),
+            Self::Closed => write!(f, "the mesh socket is closed"),
+        }
+    }
+}
+
+impl Error for RuleError {}
 
 /// Why `connect` made no connection.
 #[derive(Debug)]

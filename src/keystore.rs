@@ -1,7 +1,7 @@
-//! Identities on disk: one file each, which nobody but its owner may read.
+//! Identities and secrets of meshes on disk: one file each, which nobody but its owner may read.
 //!
-//! Knows files, their rights and the system's entropy; what a key is, `identity` knows.
-//! Nothing that is there is ever replaced.
+//! Knows files, their rights and the system's entropy; what a key is, `identity` knows, and what a
+//! secret is, `secret`. Nothing that is there is ever replaced.
 
 use std::error::Error;
 use std::fmt;
@@ -14,9 +14,10 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::identity::{Identity, IdentityError, KEY_LEN};
+use crate::secret::{GENERATED_LEN, MeshSecret, SecretError};
 
-/// The longest file that is read: a key has about 200 bytes, and whoever keeps it may have written
-/// something around it.
+/// The longest file that is read: a key has about 200 bytes, the longest secret 1,400, and whoever
+/// keeps it may have written something around it.
 const MAX_FILE_LEN: u64 = 16 << 10;
 
 impl Identity {
@@ -26,10 +27,7 @@ impl Identity {
     ///
     /// [`KeystoreError::Entropy`].
     pub fn generate() -> Result<Self, KeystoreError> {
-        let mut secret = Zeroizing::new([0; KEY_LEN]);
-        SysRng
-            .try_fill_bytes(secret.as_mut())
-            .map_err(|error| KeystoreError::Entropy(io::Error::other(error)))?;
+        let secret = draw::<KEY_LEN>()?;
         Self::from_secret(&secret).map_err(|error| KeystoreError::Entropy(io::Error::other(error)))
     }
 
@@ -41,14 +39,7 @@ impl Identity {
     /// or change it.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
         let path = path.as_ref();
-        let io = |error| KeystoreError::Io { path: path.to_owned(), error };
-        let file = File::open(path).map_err(io)?;
-        if is_open_to_others(&file).map_err(io)? {
-            return Err(KeystoreError::OpenToOthers { path: path.to_owned() });
-        }
-        let mut pem = Zeroizing::new(String::new());
-        file.take(MAX_FILE_LEN).read_to_string(&mut pem).map_err(io)?;
-        Self::from_pem(&pem)
+        Self::from_pem(&read(path)?)
             .map_err(|error| KeystoreError::Damaged { path: path.to_owned(), error })
     }
 
@@ -59,14 +50,10 @@ impl Identity {
     /// [`KeystoreError::Io`]; also where there is a file of that name, which is never replaced.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), KeystoreError> {
         let path = path.as_ref();
-        let io = |error| KeystoreError::Io { path: path.to_owned(), error };
         let pem = self
             .to_pem()
             .map_err(|error| KeystoreError::Damaged { path: path.to_owned(), error })?;
-        let mut file = create(path).map_err(io)?;
-        let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
-        // Half a key is none.
-        written.inspect_err(|_| drop(fs::remove_file(path))).map_err(io)
+        write(path, &pem)
     }
 
     /// Reads the identity in a file, or makes one and writes it there if there is no such file.
@@ -91,6 +78,73 @@ impl Identity {
             saved => saved.map(|()| identity),
         }
     }
+}
+
+impl MeshSecret {
+    /// A new secret of 32 bytes, drawn by the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Entropy`].
+    pub fn generate() -> Result<Self, KeystoreError> {
+        let bytes = draw::<GENERATED_LEN>()?;
+        Self::from_bytes(&*bytes).map_err(|error| KeystoreError::Entropy(io::Error::other(error)))
+    }
+
+    /// Reads the secret in a file.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError`]; among others where the file is damaged, or others than its owner may read
+    /// or change it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
+        let path = path.as_ref();
+        Self::from_pem(&read(path)?)
+            .map_err(|error| KeystoreError::BadSecret { path: path.to_owned(), error })
+    }
+
+    /// Writes the secret to a new file, which its owner alone may read.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Io`]; also where there is a file of that name, which is never replaced.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), KeystoreError> {
+        let path = path.as_ref();
+        let pem = self
+            .to_pem()
+            .map_err(|error| KeystoreError::BadSecret { path: path.to_owned(), error })?;
+        write(path, &pem)
+    }
+}
+
+/// Random bytes from the operating system.
+fn draw<const LEN: usize>() -> Result<Zeroizing<[u8; LEN]>, KeystoreError> {
+    let mut bytes = Zeroizing::new([0; LEN]);
+    SysRng
+        .try_fill_bytes(bytes.as_mut())
+        .map_err(|error| KeystoreError::Entropy(io::Error::other(error)))?;
+    Ok(bytes)
+}
+
+/// Reads a file that must be its owner's alone.
+fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
+    let io = |error| KeystoreError::Io { path: path.to_owned(), error };
+    let file = File::open(path).map_err(io)?;
+    if is_open_to_others(&file).map_err(io)? {
+        return Err(KeystoreError::OpenToOthers { path: path.to_owned() });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_FILE_LEN).read_to_string(&mut text).map_err(io)?;
+    Ok(text)
+}
+
+/// Writes a file that is its owner's alone.
+fn write(path: &Path, text: &str) -> Result<(), KeystoreError> {
+    let io = |error| KeystoreError::Io { path: path.to_owned(), error };
+    let mut file = create(path).map_err(io)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    // Half a key is none.
+    written.inspect_err(|_| drop(fs::remove_file(path))).map_err(io)
 }
 
 #[cfg(unix)]
@@ -118,7 +172,7 @@ fn is_open_to_others(_: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Why there is no identity.
+/// Why there is no identity, or no secret.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeystoreError {
@@ -144,6 +198,13 @@ pub enum KeystoreError {
         /// What is wrong with it.
         error: IdentityError,
     },
+    /// The file holds no secret of a mesh.
+    BadSecret {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SecretError,
+    },
 }
 
 impl fmt::Display for KeystoreError {
@@ -155,6 +216,7 @@ impl fmt::Display for KeystoreError {
                 write!(f, "{}: others may read or change this key; chmod 600 it", path.display())
             }
             Self::Damaged { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::BadSecret { path, error } => write!(f, "{}: {error}", path.display()),
         }
     }
 }
@@ -206,6 +268,40 @@ mod tests {
         let outcome = Identity::load_or_create(&path);
         assert!(matches!(outcome, Err(KeystoreError::Damaged { .. })), "{outcome:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), pem);
+    }
+
+    #[test]
+    fn a_secret_is_written_once_and_found_again() {
+        let folder = Folder::new("secret");
+        let path = folder.0.join("secret");
+        let made = MeshSecret::generate().unwrap();
+        made.save(&path).unwrap();
+        let pem = |secret: MeshSecret| secret.to_pem().unwrap();
+        assert_eq!(pem(MeshSecret::load(&path).unwrap()), pem(made.clone()));
+        assert_ne!(pem(MeshSecret::generate().unwrap()), pem(made));
+        let again = MeshSecret::generate().unwrap().save(&path);
+        assert!(matches!(&again, Err(KeystoreError::Io { .. })), "{again:?}");
+        // One is not the other.
+        let taken = Identity::load(&path);
+        assert!(matches!(&taken, Err(KeystoreError::Damaged { .. })), "{taken:?}");
+        let key = folder.0.join("key");
+        Identity::generate().unwrap().save(&key).unwrap();
+        let text = MeshSecret::load(&key).unwrap_err().to_string();
+        assert!(text.ends_with("key: not the secret of a mesh"), "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secrets_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = Folder::new("open-secret");
+        let path = folder.0.join("secret");
+        MeshSecret::generate().unwrap().save(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let outcome = MeshSecret::load(&path);
+        assert!(matches!(outcome, Err(KeystoreError::OpenToOthers { .. })), "{outcome:?}");
     }
 
     #[cfg(unix)]

@@ -1,16 +1,30 @@
 //! Peer-to-peer mesh networking: sockets that reach a whole mesh of nodes over TCP.
 //!
 //! A [`MeshSocket`] joins a mesh through any of its nodes. What it sends reaches every node, also
-//! those that it is not connected to; what they send, it receives. The wire protocol is that of
-//! py2p 0.2, and real py2p nodes may be part of the mesh.
+//! those that it is not connected to; what they send, it receives.
 //!
 //! ```
-//! use rs2p::{Encryption, MeshSocket};
+//! # #[cfg(feature = "tls")] {
+//! use rs2p::MeshSocket;
 //!
-//! let node = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
+//! let node = MeshSocket::builder().bind("127.0.0.1:0")?;
 //! println!("{} listens at {}", node.id(), node.local_addr());
+//! # }
 //! # Ok::<(), rs2p::BindError>(())
 //! ```
+//!
+//! # Encryption
+//!
+//! Every connection of a mesh is encrypted alike, by what [`Builder::encryption`] says. The default
+//! is TLS 1.3: a node's id is made of a key, and the node proves to each neighbor that it has it.
+#![cfg_attr(
+    feature = "tls",
+    doc = "An [`Identity`] in a file keeps a node's id from run to run: see [`Builder::identity`]."
+)]
+//!
+//! The wire protocol is that of py2p 0.2, and real py2p nodes may be part of a mesh that speaks
+//! [`Encryption::Plaintext`], or py2p's legacy RSA. Neither proves anything about anybody: PROTOCOL.md
+//! §10 has a table of what each mode promises.
 //!
 //! Readers who know py2p find its symbols again in [`py2p`].
 //!
@@ -40,6 +54,8 @@ pub mod py2p;
 pub mod rsa;
 #[cfg(feature = "rsa")]
 mod rsa_socket;
+#[cfg(feature = "tls")]
+mod secret;
 pub mod session;
 #[cfg(feature = "tls")]
 mod signature;
@@ -54,8 +70,8 @@ pub mod wire;
 pub use builder::{Builder, Encryption};
 pub use conn_id::ConnId;
 pub use error::{
-    BindError, CloseReason, ConfigError, ConnectError, DialError, LocateError, Misbehavior,
-    NetworkError, RecvError, Refusal, SendError, WhisperError,
+    BindError, CloseReason, ConfigError, ConnectError, Denial, DialError, LocateError, Misbehavior,
+    NetworkError, RecvError, Refusal, RuleError, SendError, WhisperError,
 };
 pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
 #[cfg(feature = "tls")]
@@ -64,9 +80,14 @@ pub use identity::{Identity, IdentityError, PublicKey};
 pub use keystore::KeystoreError;
 pub use message::Message;
 #[doc(inline)]
-pub use node::{Compress, Config, Dropped, Signatures, Stats};
+pub use node::{
+    Admission, AdmissionCheck, Candidate, Compress, Config, Dropped, Network, ParseNetworkError,
+    Rule, RuleKind, Signatures, Stats, Subject,
+};
 #[cfg(feature = "rsa")]
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
+#[cfg(feature = "tls")]
+pub use secret::{MeshSecret, SecretError};
 pub use socket::{Connecting, MeshSocket};
 pub use status::{CloseReport, Status};
 #[doc(inline)]
@@ -75,10 +96,10 @@ pub use tools::ProtocolTools;
 #[doc(inline)]
 pub use wire::{
     Address, Compression, Compressions, DecodeError, IdError, MessageId, NodeId, Packets,
-    PathfindingMessage, Protocol, RequestId,
+    PathfindingMessage, Protocol, RefusalReason, RequestId,
 };
 
 /// The programs in README.md, compiled and run as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

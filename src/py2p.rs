@@ -30,7 +30,7 @@
 //! | `node_policy_version` | — | The version of the crate says it. |
 //! | `user_salt` | [`NodeId::new`] | An argument: each node draws its own salt, so that two in one process have two ids. |
 //! | `compression` | [`Compressions::supported`] | |
-//! | `default_protocol` | [`Protocol::new`] | There is none: [`MeshSocket::builder`] wants an [`Encryption`] named. |
+//! | `default_protocol` | [`Protocol::new`] | py2p's is `mesh` under `Plaintext`. Here [`MeshSocket::builder`] takes `mesh` under TLS: who wants the company of py2p nodes says [`Encryption::Plaintext`]. |
 //! | `base_58` | [`base58::ALPHABET`] | |
 //! | `to_base_58` | [`base58::encode`], [`base58::encode_u64`] | |
 //! | `from_base_58` | [`base58::decode`], [`base58::decode_u64`] | |
@@ -122,7 +122,7 @@
 //! |---|---|---|
 //! | `compression` | [`Builder::compressions`] | Per socket. The default is [`Compressions::supported`]. |
 //! | `max_outgoing` | [`Builder::max_outgoing`] | Per socket. |
-//! | `default_protocol` | [`Builder::subnet`], [`Builder::encryption`] | The subnet `mesh` is the default; the encryption has none yet. |
+//! | `default_protocol` | [`Builder::subnet`], [`Builder::encryption`] | The subnet `mesh` is the default, as there; the encryption is TLS, and py2p's is asked for: [`Encryption::Plaintext`]. |
 //! | `mesh_socket` | [`MeshSocket`], [`MeshSocket::builder`], [`Builder::bind`] | `out_addr` is [`Builder::out_addr`]. |
 //! | `mesh_socket.protocol` | [`MeshSocket::protocol`] | |
 //! | `mesh_socket.debug_level` | — | As `base_socket.debug_level`. |
@@ -217,7 +217,7 @@
 //! [`Compression::decompress`]: crate::Compression::decompress
 //! [`Compressions::supported`]: crate::Compressions::supported
 //! [`DecodeError`]: crate::wire::DecodeError
-//! [`Encryption`]: crate::Encryption
+//! [`Encryption::Plaintext`]: crate::Encryption::Plaintext
 //! [`Flag`]: crate::wire::Flag
 //! [`Flag::Broadcast`]: crate::wire::Flag::Broadcast
 //! [`Flag::Compression`]: crate::wire::Flag::Compression

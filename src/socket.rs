@@ -1,5 +1,7 @@
 //! The user's hand on a node: a socket that sends to, and receives from, a whole mesh.
 
+mod admission;
+
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -24,10 +26,11 @@ use crate::wire::{Address, Flag, NodeId, Protocol};
 /// own keeps the node alive, and ends when any clone is [closed](MeshSocket::close).
 ///
 /// ```
-/// use rs2p::{Encryption, MeshSocket};
+/// # #[cfg(feature = "tls")] {
+/// use rs2p::MeshSocket;
 ///
-/// let alice = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
-/// let bob = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0")?;
+/// let alice = MeshSocket::builder().bind("127.0.0.1:0")?;
+/// let bob = MeshSocket::builder().bind("127.0.0.1:0")?;
 /// bob.connect(alice.local_addr())?;
 /// bob.send(&["hello", "mesh"])?;
 /// let message = alice.recv()?;
@@ -35,6 +38,7 @@ use crate::wire::{Address, Flag, NodeId, Protocol};
 /// assert!(message.contents().eq([&b"hello"[..], b"mesh"]));
 /// message.reply(&["hello", "bob"])?;
 /// assert!(bob.recv()?.is_whisper());
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -113,7 +113,7 @@ fn protocol() -> Protocol {
 
 fn handshake(kind: Kind, number: u8) -> Vec<u8> {
     let id = node_id(number);
-    let extension = Extension { incarnation: 7, link: u64::from(number), signed: false };
+    let extension = Extension::new(7, u64::from(number));
     let handshake = Handshake {
         extension: (kind == Kind::Extended).then_some(extension),
         ..Handshake::new(id, &protocol(), None, Compressions::supported())

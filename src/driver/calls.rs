@@ -30,6 +30,23 @@ impl Daemon {
         }
     }
 
+    /// Dials to meet one node, and lets `dialer` know what becomes of it.
+    pub(crate) fn dial_peer(
+        &mut self,
+        addr: SocketAddr,
+        id: NodeId,
+        dialer: Asker<Result<NodeId, ConnectError>>,
+    ) {
+        let now = self.clock.now();
+        match self.node.dial_peer(now, addr, id) {
+            Ok(conn) | Err(DialError::AlreadyDialing(conn)) => {
+                self.waiting.add_dialer(conn, dialer);
+            }
+            Err(DialError::Closed) => dialer.answer(Err(ConnectError::SocketClosed)),
+            Err(error) => dialer.answer(Err(ConnectError::Dial(error))),
+        }
+    }
+
     /// Asks where a node is, and lets `locator` know.
     pub(crate) fn locate(&mut self, id: &NodeId, locator: Asker<Result<Address, LocateError>>) {
         let now = self.clock.now();

@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::clock::Clock;
 use super::handle::Handle;
 use crate::rsa::{KeySize, newkeys};
 
-/// How long the maker rests after each key. One takes it about a tenth of a second; whoever opens
-/// connections to keep this machine busy gets no more of it than that.
-const REST: Duration = Duration::from_millis(250);
+/// How long the maker rests after each key, at the least. As many keys as there may be connections
+/// without a handshake are then made within the time that those have.
+const LEAST_REST: Duration = Duration::from_millis(50);
+
+/// How long the maker rests for what a key takes it: 10 ms to 100 ms. Whoever opens connections to
+/// keep this machine busy gets a quarter of a core, however slow that is.
+const REST_FACTOR: u32 = 3;
 
 /// A thread that makes keys, started when the first is wanted.
 #[derive(Debug, Default)]
@@ -37,7 +42,9 @@ impl KeyMaker {
 
 /// Makes keys as they are ordered, until the loop is gone.
 fn make(orders: &Receiver<()>, handle: &Handle) {
+    let clock = Clock::start();
     for () in orders {
+        let began = clock.now();
         let key = match newkeys(KeySize::DEFAULT) {
             Ok((_, key)) => key,
             Err(error) => return log::error!("there will be no more RSA keys: {error}"),
@@ -49,6 +56,35 @@ fn make(orders: &Receiver<()>, handle: &Handle) {
         if !is_taken {
             return;
         }
-        thread::park_timeout(REST);
+        // Nobody unparks this thread; if something did, it would only rest less.
+        thread::park_timeout(rest(clock.now().since(began)));
+    }
+}
+
+/// How long to rest after a key that took so long.
+fn rest(took: Duration) -> Duration {
+    LEAST_REST.max(took.saturating_mul(REST_FACTOR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Config;
+    use crate::wire::Protocol;
+
+    #[test]
+    fn keys_take_a_quarter_of_a_core_at_most() {
+        for millis in [0, 1, 10, 100, 5_000] {
+            let took = Duration::from_millis(millis);
+            assert!(took * 4 <= took + rest(took));
+        }
+    }
+
+    #[test]
+    fn all_that_may_wait_for_keys_get_them_in_time() {
+        let config = Config::new(Protocol::new("mesh", "PKCS1_v1.5"));
+        let took = Duration::from_millis(30);
+        let waiting = u32::try_from(config.max_pending).unwrap();
+        assert!((took + rest(took)) * waiting < config.handshake_timeout);
     }
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use super::AdmissionCheck;
 use super::encryption::TLS;
+use super::rules::{MAX_RULES, Rule, RuleKind};
 use crate::error::ConfigError;
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
+#[cfg(feature = "tls")]
+use crate::secret::MeshSecret;
 use crate::wire::{Address, Compressions, DecodeLimits, NodeId, Protocol};
 
 /// When, and by which method, a node compresses what it sends.
@@ -58,13 +62,24 @@ pub struct Config {
     /// name. A signature takes the sender and each receiver some tens of microseconds, and 98
     /// bytes. Default: where ids are proven.
     pub signatures: Signatures,
+    /// What every peer must prove to know before it becomes a neighbor; `None` to ask for nothing.
+    /// Only under TLS: nothing can be proven under another encryption.
+    #[cfg(feature = "tls")]
+    pub secret: Option<MeshSecret>,
+    /// Who may join and who may not, from the beginning; more can be said later. At most 4,096 of
+    /// each kind. Default: none, so that everybody may. The configuration of a node that has been
+    /// made has none left: see [`Node::rules`](super::Node::rules).
+    pub rules: Vec<Rule>,
+    /// The last judge of everybody who would become a neighbor; `None` to take all that the rules
+    /// and the secret let through.
+    pub admission: Option<AdmissionCheck>,
     /// The compression methods that the node announces and uses, of those in this build.
     /// Default: all of them.
     pub compressions: Compressions,
     /// When the node compresses. Default: when it pays.
     pub compress: Compress,
     /// Whether the node tells others what it can do beyond the 0.2 protocol. Without it, it is a
-    /// py2p node to them. Default true.
+    /// py2p node to them. Under TLS it must. Default true.
     pub extension: bool,
     /// The number of outgoing connections up to which the node dials peers that others tell it
     /// of. Connections that the user asks for count, and are not limited. 0 to follow no peers
@@ -75,6 +90,17 @@ pub struct Config {
     /// The most incoming connections that have not finished their handshakes. Default 32, at
     /// least 1.
     pub max_pending: usize,
+    /// The most incoming handshakes a second, where they cost work with keys: under TLS and RSA.
+    /// What comes on top is closed before that work begins. Default 50, 1 to 1,000,000.
+    pub max_handshakes: usize,
+    /// The most of them at once, after a quiet time. Default 128, 1 to
+    /// 1,000,000.
+    pub max_handshake_burst: usize,
+    /// The most of them a second from one IP address; the addresses of one IPv6 /64 count as one,
+    /// and this machine's own are not counted. Default 4, 1 to 1,000,000.
+    pub max_handshakes_per_ip: usize,
+    /// The most of those at once, after a quiet time. Default 8, 1 to 1,000,000.
+    pub max_handshake_burst_per_ip: usize,
     /// The longest message in bytes, in a frame and decompressed, sent and received. Each
     /// connection may hold as much. Default 4 MiB, 1 KiB to 64 MiB.
     pub max_frame_len: usize,
@@ -118,12 +144,20 @@ impl Config {
             #[cfg(feature = "tls")]
             identity: None,
             signatures: Signatures::WhereProven,
+            #[cfg(feature = "tls")]
+            secret: None,
+            rules: Vec::new(),
+            admission: None,
             compressions: Compressions::supported(),
             compress: Compress::WhenItPays,
             extension: true,
             max_outgoing: 8,
             max_incoming: 117,
             max_pending: 32,
+            max_handshakes: 50,
+            max_handshake_burst: 128,
+            max_handshakes_per_ip: 4,
+            max_handshake_burst_per_ip: 8,
             max_frame_len: 4 << 20,
             max_handshake_len: 4 << 10,
             max_packets: 1_024,
@@ -152,6 +186,19 @@ impl Config {
         };
         at_least("max_incoming", self.max_incoming, 1)?;
         at_least("max_pending", self.max_pending, 1)?;
+        for (field, value) in [
+            ("max_handshakes", self.max_handshakes),
+            ("max_handshake_burst", self.max_handshake_burst),
+            ("max_handshakes_per_ip", self.max_handshakes_per_ip),
+            ("max_handshake_burst_per_ip", self.max_handshake_burst_per_ip),
+        ] {
+            at_least(field, value, 1)?;
+            at_most(field, value, 1_000_000)?;
+        }
+        for kind in [RuleKind::Allow, RuleKind::Deny] {
+            let count = self.rules.iter().filter(|rule| rule.kind == kind).count();
+            at_most("rules", count, MAX_RULES)?;
+        }
         at_least("max_frame_len", self.max_frame_len, 1 << 10)?;
         at_most("max_frame_len", self.max_frame_len, 64 << 20)?;
         at_least("max_handshake_len", self.max_handshake_len, 1 << 10)?;
@@ -176,18 +223,26 @@ impl Config {
             }
         }
         at_least("max_seen_len", self.max_seen_len, 64 << 10)?;
-        let is_proven = self.protocol.encryption() == TLS;
+        self.check_encryption()
+    }
+
+    /// Whether what was chosen goes with the encryption.
+    fn check_encryption(&self) -> Result<(), ConfigError> {
+        let is_tls = self.protocol.encryption() == TLS;
+        #[cfg(feature = "tls")]
+        if self.secret.is_some() && !is_tls {
+            return Err(ConfigError::SecretWithoutTls);
+        }
         match self.signatures {
-            Signatures::Always if !is_proven => Err(ConfigError::NoSignatures),
-            _ if self.signs() && !self.extension => Err(ConfigError::NoExtension),
+            Signatures::Always if !is_tls => Err(ConfigError::NoSignatures),
+            _ if is_tls && !self.extension => Err(ConfigError::NoExtension),
             _ => Ok(()),
         }
     }
 
     /// Whether the node signs its broadcasts, and takes no others.
     pub(super) fn signs(&self) -> bool {
-        let is_proven = self.protocol.encryption() == TLS;
-        is_proven && self.signatures != Signatures::Never
+        self.protocol.encryption() == TLS && self.signatures != Signatures::Never
     }
 
     pub(super) fn decode_limits(&self) -> DecodeLimits {
@@ -222,7 +277,7 @@ mod tests {
             (TLS, Signatures::WhereProven, true, Ok(()), true),
             (TLS, Signatures::Always, true, Ok(()), true),
             (TLS, Signatures::Never, true, Ok(()), false),
-            (TLS, Signatures::Never, false, Ok(()), false),
+            (TLS, Signatures::Never, false, Err(ConfigError::NoExtension), false),
             (TLS, Signatures::WhereProven, false, Err(ConfigError::NoExtension), true),
         ] {
             let config = config(encryption, signatures, extension);
@@ -235,9 +290,17 @@ mod tests {
         let good = || Config::new(Protocol::new("mesh", "Plaintext"));
         assert_eq!(good().check(), Ok(()));
         type Set = fn(&mut Config, usize);
-        let limits: [(Set, usize, &str); 8] = [
+        let limits: [(Set, usize, &str); 12] = [
             (|config, value| config.max_incoming = value, 1, "max_incoming"),
             (|config, value| config.max_pending = value, 1, "max_pending"),
+            (|config, value| config.max_handshakes = value, 1, "max_handshakes"),
+            (|config, value| config.max_handshake_burst = value, 1, "max_handshake_burst"),
+            (|config, value| config.max_handshakes_per_ip = value, 1, "max_handshakes_per_ip"),
+            (
+                |config, value| config.max_handshake_burst_per_ip = value,
+                1,
+                "max_handshake_burst_per_ip",
+            ),
             (|config, value| config.max_frame_len = value, 1 << 10, "max_frame_len"),
             (|config, value| config.max_handshake_len = value, 1 << 10, "max_handshake_len"),
             (|config, value| config.max_packets = value, 16, "max_packets"),

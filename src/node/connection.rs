@@ -10,6 +10,8 @@ use crate::conn_id::ConnId;
 use crate::error::CloseReason;
 use crate::event::{Direction, PeerInfo};
 use crate::session::Session;
+#[cfg(feature = "rsa")]
+use crate::session::rsa::SIZE_REQUEST;
 use crate::time::{Instant, UnixTime};
 use crate::wire::{
     Address, Compressions, Extension, FrameDecoder, Handshake, LinkName, NodeId, PathfindingMessage,
@@ -212,6 +214,18 @@ impl Connection {
     /// [`Config::max_outgoing`]: super::Config::max_outgoing
     pub(super) fn counts_as_outgoing(&self) -> bool {
         !self.is_incoming() && !self.is_probe()
+    }
+
+    /// Whether it is to have an RSA key: this node needs one to ask, but not to be asked.
+    #[cfg(feature = "rsa")]
+    pub(super) fn is_worth_a_key(&self) -> bool {
+        let is_open = self.fault.is_none() && !matches!(self.phase, Phase::Closing(_));
+        is_open && (!self.is_incoming() || self.sealed.starts_with(SIZE_REQUEST))
+    }
+
+    /// Whether this node has ended it.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_))
     }
 
     pub(super) fn is_probe(&self) -> bool {

@@ -64,6 +64,9 @@ impl Node {
 
     fn on_message(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
         let Some(connection) = self.connections.get(&conn) else { return };
+        if let Some(reason) = self.refused_by_peer(conn, message) {
+            return self.end(now, conn, CloseReason::Refused(reason), CloseMode::Flush);
+        }
         match connection.phase {
             Phase::Opening => self.on_opening(now, conn, message),
             Phase::Holding(_) => self.on_holding(now, conn, message),
@@ -128,6 +131,6 @@ impl Node {
     }
 }
 
-fn is_control(message: &PathfindingMessage) -> bool {
+pub(super) fn is_control(message: &PathfindingMessage) -> bool {
     message.payload().next() == Some(CONTROL_WORD.as_bytes())
 }

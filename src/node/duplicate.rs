@@ -126,6 +126,8 @@ impl Node {
         match control {
             Control::Ask(link) => self.on_ask(now, conn, link),
             Control::Answer { link, verdict } => self.on_answer(now, conn, link, verdict),
+            // Only a peer that has proven its id has a say in that: see `refusal`.
+            Control::Refused(_) => self.stats.ignored += 1,
         }
     }
 

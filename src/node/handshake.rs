@@ -28,6 +28,7 @@ impl Node {
             incarnation: self.incarnation,
             link: connection.link,
             signed: self.signing.is_on(),
+            secret: self.own_proof(conn),
         });
         let handshake = Handshake {
             id: self.id,
@@ -43,8 +44,9 @@ impl Node {
 
     /// Takes the first message of a connection, which must be a handshake.
     ///
-    /// The protocol is checked before anything else in it is obeyed. A node that accepts sends
-    /// its own handshake even where it then closes, so that the other end can tell its user why.
+    /// The secret of the mesh, where there is one, and the protocol are checked before anything
+    /// else in it is obeyed. A node that accepts sends its own handshake even where it then closes,
+    /// so that the other end can tell its user why; but not to whoever is not admitted.
     pub(super) fn on_opening(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
         if message.sub_flag() != Some(Flag::Handshake) {
             let reason = CloseReason::Misbehaved(Misbehavior::NoHandshake);
@@ -58,7 +60,9 @@ impl Node {
         };
         let Some(connection) = self.connections.get(&conn) else { return };
         let is_incoming = connection.is_incoming();
-        let fault = if handshake.protocol_id != self.config.protocol.id() {
+        let fault = if let Some(reason) = self.unproven(conn, &handshake) {
+            Some(reason)
+        } else if handshake.protocol_id != self.config.protocol.id() {
             Some(self.wrong_protocol(&handshake.protocol_id))
         } else if let Some(reason) = self.false_identity(conn, &handshake.id) {
             Some(reason)
@@ -66,8 +70,12 @@ impl Node {
             Some(CloseReason::SelfConnection)
         } else if connection.expected.is_some_and(|expected| expected != handshake.id) {
             Some(CloseReason::WrongPeer(handshake.id))
+        } else if let Some(reason) = self.unlisted(now, conn, handshake.id) {
+            Some(reason)
         } else if handshake.extension.is_some_and(|told| told.signed) != self.signing.is_on() {
             Some(CloseReason::Unsigned)
+        } else if let Some(reason) = self.unwelcome(conn, &handshake) {
+            Some(reason)
         } else if self.is_claimed(&handshake) {
             self.stats.impostors += 1;
             Some(CloseReason::Duplicate)
@@ -75,12 +83,14 @@ impl Node {
             None
         };
         let is_extended = self.config.extension && handshake.extension.is_some();
-        if is_incoming && (fault.is_some() || is_extended) {
+        let is_admitted = fault.is_none_or(|reason| reason.refusal().is_none());
+        let introduces = is_incoming && is_admitted && (fault.is_some() || is_extended);
+        if introduces {
             self.send_handshake(now, conn);
         }
         match fault {
             // There is something to flush only where this node has just introduced itself.
-            Some(reason) if is_incoming => self.end(now, conn, reason, CloseMode::Flush),
+            Some(reason) if introduces => self.end(now, conn, reason, CloseMode::Flush),
             Some(reason) => self.end(now, conn, reason, CloseMode::Abort),
             None if is_incoming && !is_extended => self.hold(now, conn, handshake),
             None => self.meet(now, conn, handshake),

@@ -141,6 +141,10 @@ pub enum Refused {
     TooManyIncoming,
     /// Too many connections have not finished their handshakes.
     TooManyPending,
+    /// Handshakes that cost work with keys come faster than it takes them.
+    TooManyHandshakes,
+    /// The address is not admitted.
+    Denied,
     /// It is closing.
     Closed,
 }
@@ -150,6 +154,8 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::TooManyIncoming => "too many incoming connections",
             Self::TooManyPending => "too many connections without a handshake",
+            Self::TooManyHandshakes => "too many handshakes a second",
+            Self::Denied => "the address is not admitted",
             Self::Closed => "the node is closing",
         })
     }

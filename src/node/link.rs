@@ -39,7 +39,22 @@ impl Node {
         self.dial_for(now, addr, None)
     }
 
-    /// Like [`Node::dial`], where the connection is closed unless this node answers.
+    /// Like [`Node::dial`], where the connection is closed unless this node answers; under TLS,
+    /// unless it proves to be this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::dial`]. [`DialError::AlreadyDialing`] may be about a connection to whoever
+    /// answers, and [`DialError::AlreadyConnected`] about another node.
+    pub fn dial_peer(
+        &mut self,
+        now: Instant,
+        addr: SocketAddr,
+        id: NodeId,
+    ) -> Result<ConnId, DialError> {
+        self.dial_for(now, addr, Some(id))
+    }
+
     pub(super) fn dial_for(
         &mut self,
         now: Instant,
@@ -52,7 +67,17 @@ impl Node {
         if self.config.out_addr.as_ref().and_then(Address::socket_addr) == Some(addr) {
             return Err(DialError::SelfConnection);
         }
-        let dialed = self.connections.iter().find(|(_, other)| other.is_dialed_to(addr));
+        if let Err(denial) = self.rules.judge(now, addr.ip(), expected) {
+            self.stats.denied += 1;
+            return Err(DialError::Denied(denial));
+        }
+        // One that is on its way to another node is no way to this one.
+        let is_same = |other: &Connection| match other.expected.filter(|_| other.is_pending()) {
+            Some(meant) => expected == Some(meant),
+            None => true,
+        };
+        let dialed =
+            self.connections.iter().find(|(_, other)| other.is_dialed_to(addr) && is_same(other));
         if let Some((&conn, connection)) = dialed {
             return Err(match connection.peer() {
                 Some(peer) => DialError::AlreadyConnected(peer.id),
@@ -82,7 +107,7 @@ impl Node {
         } else if pending >= self.config.max_pending {
             Some(Refused::TooManyPending)
         } else {
-            None
+            self.refused_at_the_door(now, addr.ip())
         };
         if let Some(refused) = refused {
             self.stats.rejected += 1;
@@ -147,7 +172,7 @@ impl Node {
             None => return,
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.unread.is_none() && !connection.is_working {
+        if connection.is_paused && connection.unread.is_none() && !connection.is_working {
             connection.is_paused = false;
             self.outputs.push_back(Output::ResumeRead { conn });
         }
@@ -208,8 +233,11 @@ impl Node {
     /// The peer sends no more. What is queued for it still goes out.
     pub(super) fn on_ended(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
+        if matches!(connection.phase, Phase::Closing(_)) || self.is_failing(now, conn) {
+            return;
+        }
+        let Some(connection) = self.connections.get(&conn) else { return };
         match &connection.phase {
-            Phase::Closing(_) => {}
             // The peer has decided first which of two connections is kept.
             Phase::Parked(parked) => {
                 let id = parked.handshake.id;
@@ -296,6 +324,7 @@ impl Node {
 
     /// Ends a connection from this side.
     pub(super) fn end(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
+        let mode = if self.say_refusal(now, conn, reason) { CloseMode::Flush } else { mode };
         let is_flushed = mode == CloseMode::Abort || self.end_session(now, conn);
         let Some(mut connection) = self.forget(now, conn, reason) else { return };
         // There is nothing to flush where no connection is open yet, nor where it was flushed.
@@ -324,6 +353,7 @@ impl Node {
         let connection = self.connections.remove(&conn)?;
         self.timers.stop_all(conn);
         log::debug!("{} {conn} {}: {reason}", self.id.short(), connection.addr);
+        self.stats.denied += u64::from(matches!(reason, CloseReason::Denied(_)));
         self.note_trouble(now, &connection, reason);
         if let Some((asker, link)) = connection.question {
             self.answer(now, asker, link, LinkVerdict::Unknown);

@@ -12,6 +12,7 @@
 //!
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
+mod admission;
 mod broadcast;
 mod budget;
 mod config;
@@ -26,12 +27,15 @@ mod flood;
 mod handshake;
 mod io;
 mod link;
+mod network;
 mod outgoing;
 mod peers;
 mod questions;
+mod refusal;
 mod renegotiate;
 mod requests;
 mod routing_table;
+mod rules;
 mod secured;
 mod seeds;
 mod seen;
@@ -40,6 +44,7 @@ mod sorted_map;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod timer;
 mod tools;
 
@@ -49,11 +54,14 @@ use std::net::SocketAddr;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+pub use admission::{Admission, AdmissionCheck, Candidate};
 pub use broadcast::MAX_BATCH_COUNT;
 pub use config::{Compress, Config, Signatures};
 pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
+pub use network::{Network, ParseNetworkError};
 pub use requests::Whispered;
+pub use rules::{Rule, RuleKind, Subject};
 pub use seen::{SeenCache, SeenKey, Verdict};
 pub use stats::{Dropped, Stats, Usage};
 
@@ -68,8 +76,10 @@ use encryption::Encryption;
 use peers::RecentDials;
 use requests::Requests;
 use routing_table::RoutingTable;
+use rules::{MAX_RULES, Rules};
 use seeds::Seeds;
 use signing::Signing;
+use throttle::Throttle;
 use timer::{Timer, Timers};
 
 /// One node of a mesh. See the [module](self).
@@ -78,6 +88,8 @@ pub struct Node {
     config: Config,
     encryption: Encryption,
     signing: Signing,
+    rules: Rules,
+    throttle: Throttle,
     /// RSA keys that are being made.
     #[cfg(feature = "rsa")]
     keys_wanted: usize,
@@ -145,9 +157,16 @@ impl Node {
         let proven = encryption.id_to_prove(&config);
         let id = proven.or(config.id);
         let id = id.unwrap_or_else(|| NodeId::new(address, &config.protocol, &salt));
+        let mut rules = Rules::default();
+        for rule in std::mem::take(&mut config.rules) {
+            let too_many = ConfigError::TooLarge { field: "rules", max: MAX_RULES };
+            rules.add(now, rule).map_err(|_| too_many)?;
+        }
         let mut node = Self {
             encryption,
             signing: Signing::new(&config),
+            rules,
+            throttle: Throttle::new(&config),
             #[cfg(feature = "rsa")]
             keys_wanted: 0,
             id,

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::connection::Phase;
 use super::dial_policy::may_dial;
-use super::encryption::PKCS1;
+use super::encryption::{PKCS1, TLS};
 use super::sorted_map::SortedMap;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
@@ -96,11 +96,14 @@ impl Node {
         candidates.shuffle(&mut self.rng);
         let outgoing = self.connections.values().filter(|c| c.counts_as_outgoing()).count();
         let mut wanted = self.config.max_outgoing.saturating_sub(outgoing);
-        for (_, addr) in candidates {
+        let is_proven = self.config.protocol.encryption() == TLS;
+        for (id, addr) in candidates {
             if wanted == 0 {
                 break;
             }
-            if self.recent_dials.admit(now, addr) && self.dial(now, addr).is_ok() {
+            // Where ids are claims, whoever answers there is as good as the one that was told of.
+            let expected = is_proven.then_some(id);
+            if self.recent_dials.admit(now, addr) && self.dial_for(now, addr, expected).is_ok() {
                 wanted -= 1;
             }
         }

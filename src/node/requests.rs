@@ -12,7 +12,7 @@ use super::questions::Questions;
 use super::sorted_map::SortedMap;
 use super::timer::Timer;
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, LocateError, SendError, WhisperError};
+use crate::error::{CloseReason, DialError, LocateError, SendError, WhisperError};
 use crate::event::Event;
 use crate::time::Instant;
 use crate::wire::{
@@ -317,6 +317,9 @@ impl Node {
                 own.dials_left -= 1;
                 if let Err(error) = self.dial_for(now, addr, Some(response.id)) {
                     log::debug!("{} does not dial {addr}: {error}", self.id.short());
+                    if let DialError::Denied(denial) = error {
+                        self.on_unreachable(&response.id, CloseReason::Denied(denial));
+                    }
                 }
             }
             None => own.failure = Some(WhisperError::NotDialable),

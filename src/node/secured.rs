@@ -6,6 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use rand::RngExt;
 
 #[cfg(feature = "rsa")]
+use super::connection::Connection;
+#[cfg(feature = "rsa")]
 use super::encryption::POOL_COUNT;
 use super::encryption::{self, Beginning, PKCS1, PLAINTEXT};
 use super::timer::Timer;
@@ -15,13 +17,15 @@ use crate::error::{CloseReason, Misbehavior};
 use crate::event::Direction;
 #[cfg(feature = "rsa")]
 use crate::rsa::PrivateKey;
+#[cfg(feature = "rsa")]
+use crate::session::rsa::SIZE_REQUEST;
 use crate::session::{Session, SessionError};
 use crate::time::Instant;
 use crate::wire::NodeId;
 
 /// How much work the session of one connection does in one turn, in the units of
 /// [`Session::step`].
-const TURN_UNITS: usize = 4;
+pub(super) const TURN_UNITS: usize = 1;
 
 /// The most bytes that wait for a session. The driver reads no more while one has a turn to come.
 const MAX_SEALED_LEN: usize = 256 << 10;
@@ -30,6 +34,11 @@ impl Node {
     /// Begins the session of a connection that has just been opened.
     pub(super) fn secure(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        #[cfg(feature = "rsa")]
+        if self.encryption.keys().is_some() && !connection.is_worth_a_key() {
+            connection.awaits_key = true;
+            return;
+        }
         match self.encryption.begin(connection.direction, &mut self.rng) {
             Beginning::Now(session) => {
                 connection.session = session;
@@ -62,11 +71,14 @@ impl Node {
         }
         if connection.sealed.len() + data.len() > MAX_SEALED_LEN {
             let reason = CloseReason::Encryption(SessionError::TooLong);
-            return self.end(now, conn, reason, CloseMode::Abort);
+            return self.fail(now, conn, reason, CloseMode::Abort);
         }
         connection.sealed.extend_from_slice(data);
-        // Otherwise its next turn has been asked for.
-        if !connection.awaits_key && !connection.is_working {
+        if connection.awaits_key {
+            #[cfg(feature = "rsa")]
+            self.on_awaiting_key(now, conn);
+        } else if !connection.is_working {
+            // Otherwise its next turn has been asked for.
             self.work(now, conn);
         }
     }
@@ -77,13 +89,31 @@ impl Node {
         self.want_rsa_key();
     }
 
+    /// Something has arrived on a connection that has no key yet. One that asks for a key gets one
+    /// as soon as there is any; keys are dear, and rubbish is refused without.
+    #[cfg(feature = "rsa")]
+    fn on_awaiting_key(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.is_incoming()
+            && !connection.sealed.iter().zip(SIZE_REQUEST).all(|(a, b)| a == b)
+        {
+            let first = connection.sealed.first_chunk().copied();
+            self.on_session_error(now, conn, SessionError::BadRequest, first);
+        } else if connection.is_worth_a_key() {
+            self.secure(now, conn);
+        }
+    }
+
     /// A key for the sessions of connections, as [`Output::MakeRsaKey`] has asked for.
     #[cfg(feature = "rsa")]
     pub fn supply_rsa_key(&mut self, now: Instant, key: PrivateKey) {
         self.keys_wanted = self.keys_wanted.saturating_sub(1);
         self.encryption.supply(key);
-        let waiting = self.connections.iter().find(|(_, connection)| connection.awaits_key);
-        if let Some(conn) = waiting.map(|(conn, _)| *conn) {
+        // Those that this node dials come first: strangers can dial it as often as they like.
+        let waiting = self.connections.iter();
+        let waiting = waiting.filter(|(_, other)| other.awaits_key && other.is_worth_a_key());
+        if let Some((&conn, _)) = waiting.min_by_key(|(conn, other)| (other.is_incoming(), **conn))
+        {
             self.secure(now, conn);
         }
         self.want_rsa_key();
@@ -162,7 +192,8 @@ impl Node {
             Some(id) if expected.is_some_and(|expected| expected != id) => {
                 Some(CloseReason::WrongPeer(id))
             }
-            _ => None,
+            Some(id) => self.unlisted(now, conn, id),
+            None => None,
         };
         match (fault, direction) {
             (Some(reason), _) => self.end(now, conn, reason, CloseMode::Flush),
@@ -192,7 +223,6 @@ impl Node {
         error: SessionError,
         first: Option<[u8; 4]>,
     ) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
         let recognized = first.and_then(encryption::recognize);
         let own = self.config.protocol.encryption();
         let reason = match (error, recognized) {
@@ -203,14 +233,60 @@ impl Node {
             (SessionError::WrongProtocol, _) => CloseReason::WrongProtocol,
             _ => CloseReason::Encryption(error),
         };
-        if own != PKCS1 {
-            // What the session has left to say tells the other end.
-            return self.end(now, conn, reason, CloseMode::Flush);
+        #[cfg(feature = "rsa")]
+        if own == PKCS1 && matches!(reason, CloseReason::OtherEncryption(_)) {
+            return self.end_foreign(now, conn, reason);
         }
-        // What fails, and how long it took to, would tell the other end something about the key.
+        self.fail(now, conn, reason, CloseMode::Flush);
+    }
+
+    /// Ends a connection whose other end speaks another encryption than RSA. A node that accepts
+    /// shows what it speaks, so that the other end can tell its user why. No key has a part in it.
+    #[cfg(feature = "rsa")]
+    fn end_foreign(&mut self, now: Instant, conn: ConnId, reason: CloseReason) {
+        if self.connections.get(&conn).is_some_and(Connection::is_incoming) {
+            self.queue(now, conn, Bytes::from_static(SIZE_REQUEST));
+        }
+        self.end(now, conn, reason, CloseMode::Flush);
+    }
+
+    /// Ends a connection by a fault of its session. Under TLS what the session has left to say tells
+    /// the other end. Under RSA it is told nothing, and that late: what fails, and how long it took
+    /// to, would tell it something about the key.
+    fn fail(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
+        if self.config.protocol.encryption() != PKCS1 {
+            return self.end(now, conn, reason, mode);
+        }
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.fault = Some(reason);
+        // What still arrives is read and thrown away, and what waits is not worked on.
+        connection.sealed.clear();
+        connection.is_working = false;
+        if connection.unread.is_none() && connection.is_paused {
+            connection.is_paused = false;
+            self.outputs.push_back(Output::ResumeRead { conn });
+        }
         let delay = Duration::from_millis(self.rng.random_range(50..=200));
+        self.timers.stop(Timer::Opening(conn));
         self.timers.set(Timer::Linger(conn), now + delay);
+    }
+
+    /// The other end has stopped sending. Returns whether the connection ends by a fault of its
+    /// session, at a time of its own.
+    pub(super) fn is_failing(&mut self, now: Instant, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get(&conn) else { return false };
+        if connection.fault.is_some() {
+            return true;
+        }
+        // Who cuts a message off behind a block would learn from what comes at once whether that
+        // block was good.
+        let is_cut_off = connection.session.is_cut_off();
+        let is_failing = is_cut_off && self.config.protocol.encryption() == PKCS1;
+        if is_failing {
+            let reason = CloseReason::Encryption(SessionError::CutOff);
+            self.fail(now, conn, reason, CloseMode::Flush);
+        }
+        is_failing
     }
 
     /// Queues what a session has made.

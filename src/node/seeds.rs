@@ -10,6 +10,7 @@ use super::sorted_map::SortedMap;
 use super::timer::Timer;
 use crate::error::DialError;
 use crate::time::Instant;
+use crate::wire::NodeId;
 
 /// The first pause after a failure, at most; each further one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub(super) struct Seed {
     failures: u32,
     /// When it was reached, while it is.
     reached_at: Option<Instant>,
+    /// Who is to answer there, if not anybody.
+    expected: Option<NodeId>,
 }
 
 /// The seeds by their addresses.
@@ -39,6 +42,18 @@ impl Node {
     pub fn add_seed(&mut self, now: Instant, addr: SocketAddr) {
         if !self.closing && !self.seeds.contains_key(&addr) {
             self.seeds.insert(addr, Seed::default());
+            self.dial_seed(now, addr);
+        }
+    }
+
+    /// Like [`Node::add_seed`], for this node alone: a connection at whose other end another one
+    /// answers, or under TLS proves to be, is closed, and the address tried again. For an address
+    /// that is a seed already this counts from the next dial on.
+    pub fn add_seed_peer(&mut self, now: Instant, addr: SocketAddr, id: NodeId) {
+        if let Some(seed) = self.seeds.get_mut(&addr) {
+            seed.expected = Some(id);
+        } else if !self.closing {
+            self.seeds.insert(addr, Seed { expected: Some(id), ..Seed::default() });
             self.dial_seed(now, addr);
         }
     }
@@ -56,7 +71,8 @@ impl Node {
     }
 
     pub(super) fn dial_seed(&mut self, now: Instant, addr: SocketAddr) {
-        match self.dial(now, addr) {
+        let expected = self.seeds.get(&addr).and_then(|seed| seed.expected);
+        match self.dial_for(now, addr, expected) {
             Ok(_)
             | Err(
                 DialError::AlreadyConnected(_) | DialError::AlreadyDialing(_) | DialError::Closed,
@@ -66,6 +82,8 @@ impl Node {
             Err(DialError::SelfConnection) => {
                 self.remove_seed(addr);
             }
+            // The lists may change.
+            Err(DialError::Denied(_)) => self.on_seed_gone(now, addr),
         }
     }
 

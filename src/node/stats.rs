@@ -43,6 +43,12 @@ pub struct Stats {
     pub impostors: u64,
     /// Incoming connections that were not taken.
     pub rejected: u64,
+    /// Those of `rejected` that came faster than the node takes handshakes: see
+    /// [`Config::max_handshakes`](super::Config::max_handshakes).
+    pub throttled: u64,
+    /// Connections that ended, or were not begun, because the node does not admit their peers. Those
+    /// that were incoming and not even taken are part of `rejected` too.
+    pub denied: u64,
     /// How often the event loop woke up; 0 for a node without one.
     pub wakeups: u64,
 }

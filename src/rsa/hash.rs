@@ -40,14 +40,24 @@ impl Hash {
         }
     }
 
-    /// The scheme of a signature with this hash, and the digest to sign.
-    pub(super) fn digest(self, message: &[u8]) -> (Pkcs1v15Sign, Vec<u8>) {
+    /// The scheme of a signature with this hash.
+    pub(super) fn scheme(self) -> Pkcs1v15Sign {
         match self {
-            Self::Md5 => (Pkcs1v15Sign::new::<Md5>(), Md5::digest(message).to_vec()),
-            Self::Sha1 => (Pkcs1v15Sign::new::<Sha1>(), Sha1::digest(message).to_vec()),
-            Self::Sha256 => (Pkcs1v15Sign::new::<Sha256>(), Sha256::digest(message).to_vec()),
-            Self::Sha384 => (Pkcs1v15Sign::new::<Sha384>(), Sha384::digest(message).to_vec()),
-            Self::Sha512 => (Pkcs1v15Sign::new::<Sha512>(), Sha512::digest(message).to_vec()),
+            Self::Md5 => Pkcs1v15Sign::new::<Md5>(),
+            Self::Sha1 => Pkcs1v15Sign::new::<Sha1>(),
+            Self::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
+            Self::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
+            Self::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
+        }
+    }
+
+    pub(super) fn digest(self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Md5 => Md5::digest(message).to_vec(),
+            Self::Sha1 => Sha1::digest(message).to_vec(),
+            Self::Sha256 => Sha256::digest(message).to_vec(),
+            Self::Sha384 => Sha384::digest(message).to_vec(),
+            Self::Sha512 => Sha512::digest(message).to_vec(),
         }
     }
 }

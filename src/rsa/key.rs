@@ -56,6 +56,18 @@ impl PublicKey {
         self.key.e().to_bytes_be()
     }
 
+    /// What a signature encodes, as long as a block; `None` where it is none by a key of this size.
+    pub(super) fn open_signature(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        let len = self.size.block_len();
+        let number = BigUint::from_bytes_be(signature);
+        if signature.len() != len || number >= *self.key.n() {
+            return None;
+        }
+        let opened = number.modpow(self.key.e(), self.key.n()).to_bytes_be();
+        let zeros = vec![0; len.checked_sub(opened.len())?];
+        Some([zeros, opened].concat())
+    }
+
     pub(super) fn as_inner(&self) -> &RsaPublicKey {
         &self.key
     }

@@ -182,6 +182,12 @@ impl Session {
         }
     }
 
+    /// What this session alone has, at both its ends, once it is established.
+    #[cfg(feature = "tls")]
+    pub fn binding(&self) -> Option<[u8; tls::BINDING_LEN]> {
+        if let Self::Tls(session) = self { session.binding() } else { None }
+    }
+
     /// The key that the other end has proven to hold.
     #[cfg(feature = "tls")]
     pub fn peer_key(&self) -> Option<PublicKey> {

@@ -1,6 +1,6 @@
 //! What two nodes of this crate tell each other about their connections. PROTOCOL.md §5.
 
-use super::Flag;
+use super::{Flag, RefusalReason};
 
 /// The sub-flag of these payloads: a word of this crate, under the main flag `whisper`. Sent only
 /// where both ends have told each other their [`Extension`](super::Extension).
@@ -15,7 +15,7 @@ pub struct LinkName {
     pub mine: u64,
 }
 
-/// A word between neighbors about their connections.
+/// A word between nodes about their connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Control {
     /// Somebody who goes by your id has opened this connection to me. Is it you?
@@ -27,6 +27,8 @@ pub enum Control {
         /// What the answering end knows of it.
         verdict: LinkVerdict,
     },
+    /// The last word on a connection: the one who writes it does not want the one who reads it.
+    Refused(RefusalReason),
 }
 
 /// What a node knows of a connection that it is asked about.
@@ -44,6 +46,7 @@ const ASK: &[u8] = b"link?";
 const UNKNOWN: &[u8] = b"link no";
 const SETTLED: &[u8] = b"link yes, settled";
 const OPEN: &[u8] = b"link yes, open";
+const REFUSED: &[u8] = b"refused";
 
 impl Control {
     /// The payload packets, the sub-flag first.
@@ -53,6 +56,9 @@ impl Control {
             Self::Answer { link, verdict: LinkVerdict::Unknown } => (UNKNOWN, link),
             Self::Answer { link, verdict: LinkVerdict::Settled } => (SETTLED, link),
             Self::Answer { link, verdict: LinkVerdict::Open } => (OPEN, link),
+            Self::Refused(reason) => {
+                return [CONTROL_WORD.as_bytes(), REFUSED, reason.word()].map(Vec::from).into();
+            }
         };
         vec![
             CONTROL_WORD.as_bytes().to_vec(),
@@ -70,6 +76,9 @@ impl Control {
             return None;
         }
         let verb = packets.next()?;
+        if verb == REFUSED {
+            return Some(Self::Refused(RefusalReason::parse(packets.next()?)));
+        }
         let mut number = || Some(u64::from_be_bytes(packets.next()?.try_into().ok()?));
         let link = LinkName { yours: number()?, mine: number()? };
         let verdict = match verb {
@@ -115,6 +124,19 @@ mod tests {
         assert_eq!(Control::decode(short), None);
         let later = [CONTROL_WORD.as_bytes(), b"link maybe", b"12345678", b"12345678"];
         assert_eq!(Control::decode(later), None);
+    }
+
+    #[test]
+    fn every_reason_of_a_refusal_has_a_word_and_a_later_one_is_another() {
+        for reason in RefusalReason::ALL {
+            let payload = Control::Refused(reason).encode();
+            let read = Control::decode(payload.iter().map(Vec::as_slice));
+            assert_eq!(read, Some(Control::Refused(reason)));
+            let cut = payload.iter().take(2).map(Vec::as_slice);
+            assert_eq!(Control::decode(cut), None);
+        }
+        let later = [CONTROL_WORD.as_bytes(), REFUSED, b"\x1b[2J too tall"];
+        assert_eq!(Control::decode(later), Some(Control::Refused(RefusalReason::Other)));
     }
 
     #[test]

@@ -10,6 +10,9 @@ const NAME: &str = "rs2p";
 /// The word of a node that signs its broadcasts.
 const SIGNED: &str = "signed";
 
+/// The length of the proof of a secret, in bytes.
+const PROOF_LEN: usize = 32;
+
 /// The longest packet that is read, in bytes.
 const MAX_LEN: usize = 1_024;
 
@@ -22,7 +25,7 @@ const MAX_LEN: usize = 1_024;
 /// ```
 /// use rs2p::wire::Extension;
 ///
-/// let extension = Extension { incarnation: 1, link: 0xabc, signed: false };
+/// let extension = Extension::new(1, 0xabc);
 /// assert_eq!(extension.to_string(), "rs2p incarnation=0000000000000001 link=0000000000000abc");
 /// let newer = b"rs2p wings link=abc incarnation=1";
 /// assert_eq!(Extension::parse(newer), Some(extension));
@@ -36,11 +39,19 @@ pub struct Extension {
     /// The node's name for this connection, drawn at random for each. It lets two nodes talk
     /// about one connection over another.
     pub link: u64,
+    /// What shows that the node knows the secret of the mesh; `None` where it shows nothing.
+    /// PROTOCOL.md §10.5.
+    pub secret: Option<[u8; PROOF_LEN]>,
     /// Whether the node signs its broadcasts, and takes no others. PROTOCOL.md §10.4.
     pub signed: bool,
 }
 
 impl Extension {
+    /// What a node says that has no secret to prove.
+    pub fn new(incarnation: u64, link: u64) -> Self {
+        Self { incarnation, link, secret: None, signed: false }
+    }
+
     /// Reads the packet; `None` where it is not one of these, or lacks a word.
     pub fn parse(packet: &[u8]) -> Option<Self> {
         if packet.len() > MAX_LEN {
@@ -50,16 +61,17 @@ impl Extension {
         if words.next() != Some(NAME) {
             return None;
         }
-        let (mut incarnation, mut link, mut signed) = (None, None, false);
+        let (mut incarnation, mut link, mut secret, mut signed) = (None, None, None, false);
         for word in words {
             signed |= word == SIGNED;
             match word.split_once('=') {
                 Some(("incarnation", value)) => incarnation = parse_hex(value),
                 Some(("link", value)) => link = parse_hex(value),
+                Some(("secret", value)) => secret = parse_proof(value),
                 _ => {}
             }
         }
-        Some(Self { incarnation: incarnation?, link: link?, signed })
+        Some(Self { incarnation: incarnation?, link: link?, secret, signed })
     }
 }
 
@@ -69,13 +81,30 @@ fn parse_hex(digits: &str) -> Option<u64> {
     is_hex.then(|| u64::from_str_radix(digits, 16).ok()).flatten()
 }
 
+/// Reads exactly as many hexadecimal digits as a proof has.
+fn parse_proof(digits: &str) -> Option<[u8; PROOF_LEN]> {
+    if digits.len() != 2 * PROOF_LEN {
+        return None;
+    }
+    let mut proof = [0; PROOF_LEN];
+    for (byte, pair) in proof.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        let value = parse_hex(std::str::from_utf8(pair).ok()?)?;
+        *byte = u8::try_from(value).ok()?;
+    }
+    Some(proof)
+}
+
 /// The packet's text.
 impl fmt::Display for Extension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incarnation, link, signed } = self;
+        let Self { incarnation, link, secret, signed } = self;
         f.write_str(NAME)?;
         f.write_char(' ')?;
         write!(f, "incarnation={incarnation:016x} link={link:016x}")?;
+        if let Some(proof) = secret {
+            f.write_str(" secret=")?;
+            proof.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        }
         if *signed { write!(f, " {SIGNED}") } else { Ok(()) }
     }
 }
@@ -121,12 +150,26 @@ mod tests {
 
     #[test]
     fn what_a_node_says_is_what_others_read() {
-        for signed in [false, true] {
-            let extension = Extension { incarnation: u64::MAX, link: 0, signed };
+        let extension = Extension::new(u64::MAX, 0);
+        let proof = Some(std::array::from_fn(|at| u8::try_from(8 * at).unwrap()));
+        for (secret, signed) in [(None, false), (proof, false), (None, true), (proof, true)] {
+            let extension = Extension { secret, signed, ..extension };
             assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
         }
-        let unsigned = Extension::parse(b"rs2p incarnation=1 link=1 Signed signed=1").unwrap();
-        assert!(!unsigned.signed);
+        let unsigned = Extension::parse(b"rs2p incarnation=1 link=1 Signed signed=1");
+        assert_eq!(unsigned, Some(Extension::new(1, 1)));
+    }
+
+    #[test]
+    fn a_proof_of_any_other_length_or_alphabet_is_none() {
+        for digits in ["", "0", &"0".repeat(63), &"0".repeat(65), &"0".repeat(66), &"+0".repeat(32)]
+        {
+            let packet = format!("rs2p incarnation=1 link=1 secret={digits}");
+            let extension = Extension::new(1, 1);
+            assert_eq!(Extension::parse(packet.as_bytes()), Some(extension), "{digits}");
+        }
+        let umlauts = format!("rs2p incarnation=1 link=1 secret={}", "\u{e4}".repeat(32));
+        assert_eq!(Extension::parse(umlauts.as_bytes()), Some(Extension::new(1, 1)));
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod locate;
 mod packets;
 mod pathfinding;
 mod peers;
+mod refusal;
 mod signed;
 
 pub use address::Address;
@@ -47,6 +48,7 @@ pub use locate::{Request, Response, Wanted};
 pub use packets::{Misfit, PacketIter, Packets};
 pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
 pub use peers::PeerEntry;
+pub use refusal::RefusalReason;
 pub use signed::{MAX_TREE_DEPTH, SignedOrigin, Step, TreePath};
 
 /// The version of the protocol that is hashed into every protocol id.

@@ -45,7 +45,7 @@ impl Driven {
             }
             Program::Rs2p => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));
-                command.args(["node", "--json"]);
+                command.args(["node", "--json", "--encryption", "Plaintext"]);
                 command
             }
         };

@@ -14,8 +14,20 @@ fn connect_error(from: &MeshSocket, to: std::net::SocketAddr) -> ConnectError {
     from.connect(to).unwrap_err()
 }
 
+#[cfg(feature = "tls")]
 #[test]
-fn a_mesh_without_a_choice_of_encryption_is_not_opened() {
+fn a_mesh_without_a_choice_of_encryption_is_under_tls() {
+    let [one, other] = [(); 2].map(|()| MeshSocket::builder().bind("127.0.0.1:0").unwrap());
+    assert_eq!(one.protocol().encryption(), "tls13-rpk/1");
+    assert_eq!(one.connect(other.local_addr()).unwrap(), other.id());
+    assert_ne!(one.id(), other.id());
+    let refused = node().connect(one.local_addr());
+    assert!(matches!(refused, Err(ConnectError::Closed(CloseReason::OtherEncryption(_)))));
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_build_without_tls_has_no_default_encryption() {
     let refused = MeshSocket::builder().bind("127.0.0.1:0");
     assert!(matches!(refused, Err(BindError::NoEncryption)));
 }

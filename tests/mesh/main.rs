@@ -8,6 +8,8 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 
+#[cfg(feature = "tls")]
+mod admission;
 mod delivery;
 mod dialing;
 mod ending;

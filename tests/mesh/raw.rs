@@ -44,7 +44,7 @@ impl Raw {
         let mut raw =
             Self { stream, id, decoder: FrameDecoder::default(), input: Vec::new(), sequence: 0 };
         let mut handshake = Handshake::new(id, &protocol, None, Compressions::NONE);
-        handshake.extension = Some(Extension { incarnation: 1, link: 1, signed: false });
+        handshake.extension = Some(Extension::new(1, 1));
         let frame = raw.frame(Flag::Whisper, &handshake.encode());
         raw.stream.write_all(&frame).unwrap();
         let answer = raw.next().expect("the node closes the connection");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rs2p::{Builder, CloseReason, ConnectError, Encryption, MeshSocket};
 
-use super::PATIENCE;
+use super::{PATIENCE, until};
 
 fn builder(encryption: Encryption) -> Builder {
     MeshSocket::builder().encryption(encryption).max_outgoing(0)
@@ -109,22 +109,26 @@ fn a_batch_arrives_signed_over_two_links_and_a_mesh_without_signatures_is_anothe
     assert_eq!(unsigned.status().troubles().len(), 2);
 }
 
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "rsa", feature = "tls"))]
 #[test]
-fn encryptions_do_not_mix_and_both_ends_say_so() {
-    let (secured, plain) = (node(Encryption::Tls), node(Encryption::Plaintext));
-    let outcome = secured.connect(plain.local_addr());
-    let expected = CloseReason::OtherEncryption("Plaintext");
-    assert!(
-        matches!(&outcome, Err(ConnectError::Closed(reason)) if *reason == expected),
-        "{outcome:?}"
-    );
-    let outcome = plain.connect(secured.local_addr());
-    let expected = CloseReason::OtherEncryption("tls13-rpk/1");
-    assert!(
-        matches!(&outcome, Err(ConnectError::Closed(reason)) if *reason == expected),
-        "{outcome:?}"
-    );
+fn encryptions_do_not_mix_and_both_ends_say_which_is_the_others() {
+    let all = [Encryption::Plaintext, Encryption::Rsa, Encryption::Tls];
+    for (own, other) in all.iter().flat_map(|own| all.map(|other| (*own, other))) {
+        if own == other {
+            continue;
+        }
+        let (dialer, listener) = (node(own), node(other));
+        let outcome = dialer.connect(listener.local_addr());
+        let expected = CloseReason::OtherEncryption(other.name());
+        assert!(
+            matches!(&outcome, Err(ConnectError::Closed(reason)) if *reason == expected),
+            "{own:?} dials {other:?}: {outcome:?}"
+        );
+        until(&listener, |listener| !listener.status().troubles().is_empty());
+        let told: Vec<_> = listener.status().troubles().iter().map(|it| it.reason).collect();
+        let expected = CloseReason::OtherEncryption(own.name());
+        assert_eq!(told, [expected], "{own:?} dialled {other:?}");
+    }
 }
 
 #[cfg(feature = "tls")]

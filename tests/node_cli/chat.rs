@@ -1,6 +1,6 @@
 //! The chat on a pipe: plain lines, and commands that answer in words.
 
-use rs2p::{Address, Encryption, MeshSocket};
+use rs2p::{Address, MeshSocket};
 
 use crate::running::{PATIENCE, Running, output};
 
@@ -32,7 +32,7 @@ fn what_is_typed_appears_at_the_other_and_can_be_replied_to() {
     first.until(": /slash");
     first.say("/peers");
     let peer = first.until("127.0.0.1");
-    assert!(peer.contains(&second_id) && peer.contains("dialled us"), "{peer}");
+    assert!(peer.contains(&second_id) && peer.ends_with("rs2p, proven, dialled us"), "{peer}");
     first.say(&format!("/locate {second_id}"));
     assert!(first.until("it is said").contains("is at 127.0.0.1:"));
     first.say("/stats");
@@ -85,7 +85,7 @@ fn the_first_lines_tell_where_it_listens_and_how_to_join() {
     let (shown, _, code) = output("node --subnet it's", b"");
     let lines: Vec<&str> = shown.lines().collect();
     let addr = lines[0].split([' ', ',']).nth(4).unwrap();
-    assert!(lines[0].starts_with("node ") && lines[0].ends_with(", not encrypted"), "{shown}");
+    assert!(lines[0].starts_with("node ") && lines[0].ends_with(", encrypted by TLS"), "{shown}");
     let join =
         format!(r"join it from another terminal: rs2p node --connect {addr} --subnet 'it'\''s'");
     assert_eq!((lines[1], code), (join.as_str(), Some(0)));
@@ -94,7 +94,7 @@ fn the_first_lines_tell_where_it_listens_and_how_to_join() {
 #[test]
 fn what_others_say_cannot_touch_the_terminal() {
     let mut chat = Running::start("");
-    let node = MeshSocket::builder().encryption(Encryption::Plaintext).bind("127.0.0.1:0").unwrap();
+    let node = MeshSocket::builder().bind("127.0.0.1:0").unwrap();
     node.connect(chat.addr()).unwrap();
     let sender = node.id().short().to_owned();
     node.send(&[&b"\x1b[2J\x07one\ntwo\xff"[..], "\u{202e}".as_bytes()]).unwrap();
@@ -110,7 +110,7 @@ fn what_others_say_cannot_touch_the_terminal() {
 fn what_a_node_says_of_its_place_cannot_touch_the_terminal() {
     let mut chat = Running::start("--max-outgoing 0");
     let place = Address { host: "\x1b[2J\u{202e}".to_owned(), port: 1 };
-    let builder = MeshSocket::builder().encryption(Encryption::Plaintext).out_addr(place);
+    let builder = MeshSocket::builder().out_addr(place);
     let node = builder.bind("127.0.0.1:0").unwrap();
     node.connect(chat.addr()).unwrap();
     chat.until("is a neighbor now");
@@ -124,7 +124,7 @@ fn a_reply_with_a_number_goes_to_the_sender_of_that_message() {
     let mut chat = Running::start("--max-outgoing 0");
     let addr = chat.addr();
     let [one, other] = ["#1", "#2"].map(|number| {
-        let builder = MeshSocket::builder().encryption(Encryption::Plaintext).max_outgoing(0);
+        let builder = MeshSocket::builder().max_outgoing(0);
         let node = builder.bind("127.0.0.1:0").unwrap();
         node.connect(&*addr).unwrap();
         node.whisper(&node.routing_table()[0].id, &["said"]).unwrap();

@@ -8,6 +8,7 @@
 )]
 
 mod chat;
+mod encryption;
 mod json;
 mod running;
 #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use rs2p::{Encryption, MeshSocket};
+use rs2p::MeshSocket;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -87,7 +87,7 @@ impl Typist {
     }
 
     fn join(&mut self) -> MeshSocket {
-        let builder = MeshSocket::builder().encryption(Encryption::Plaintext).max_outgoing(0);
+        let builder = MeshSocket::builder().max_outgoing(0);
         let node = builder.bind("127.0.0.1:0").unwrap();
         self.until(" listens at ");
         let addr = self.until(",");

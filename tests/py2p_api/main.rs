@@ -207,8 +207,9 @@ fn mesh_socket_message_and_connection() {
     MeshSocket::close(&alice);
     assert!(MeshSocket::messages(&alice).count() <= 1);
     let address = Address { host: "example.org".to_owned(), port: 4444 };
-    let named = Builder::out_addr(MeshSocket::builder(), address);
-    assert!(named.bind("127.0.0.1:0").is_err(), "no encryption was chosen");
+    let named = Builder::out_addr(MeshSocket::builder(), address.clone());
+    let named = Builder::encryption(named, Encryption::Plaintext).bind("127.0.0.1:0").unwrap();
+    assert_eq!(*MeshSocket::out_addr(&named), address);
 }
 
 #[test]

@@ -77,3 +77,39 @@ fn a_mesh_under_rsa_lives_through_cuts_and_a_crash_and_repeats_to_the_byte() {
     };
     assert_eq!(run(5), run(5));
 }
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_mesh_with_a_secret_keeps_a_stranger_out_and_one_that_is_denied_for_a_minute_comes_back() {
+    use std::time::Duration;
+
+    use rs2p::{Identity, MeshSecret, Rule, RuleKind, Subject};
+
+    let identity = |number: u8| Identity::from_secret(&[number + 1; 32]).unwrap();
+    let outcast = Subject::Id(identity(1).node_id());
+    let mut world = World::new(12);
+    for number in 0..5_u8 {
+        let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
+        config.max_outgoing = 0;
+        config.identity = Some(identity(number));
+        // The last one has heard of a secret, and it is another.
+        let secret = if number == 4 { [9; 16] } else { [3; 16] };
+        config.secret = Some(MeshSecret::from_bytes(&secret).unwrap());
+        let lifetime = Some(Duration::from_secs(60));
+        config.rules.push(Rule { kind: RuleKind::Deny, subject: outcast, lifetime });
+        world.add(config, rs2p::sim::Recorder::default());
+    }
+    let links = (0..5).flat_map(|from| (0..from).map(move |to| (from, to)));
+    world.link(&Topology::Custom(links.collect()));
+    world.run_for(50 * SECOND);
+    world.broadcast(0, &["without two"]).unwrap();
+    assert!(world.broadcast(1, &["to nobody"]).is_err());
+    assert!(world.broadcast(4, &["to nobody"]).is_err());
+    world.run_for(SECOND);
+    assert_eq!(world.deliveries(), 2);
+    world.run_for(400 * SECOND);
+    world.broadcast(1, &["back again"]).unwrap();
+    assert!(world.broadcast(4, &["to nobody"]).is_err());
+    world.run_for(SECOND);
+    assert_eq!(world.deliveries(), 2 + 3);
+}

@@ -31,22 +31,34 @@ const fn edge(name: &'static str, may_import: &'static [&'static str]) -> Room {
 }
 
 /// The plan. `lib.rs` and the binary under `src/bin` are no rooms.
-const ROOMS: [Room; 20] = [
+const ROOMS: [Room; 21] = [
     pure("time", &[]),
     pure("conn_id", &[]),
     pure("rsa", &[]),
     pure("wire", &["time"]),
     pure("identity", &["wire"]),
     pure("signature", &["wire", "identity"]),
+    pure("secret", &[]),
     pure("session", &["wire", "time", "rsa", "identity"]),
     pure("error", &["wire", "time", "session", "conn_id"]),
     pure("event", &["wire", "time", "error", "conn_id"]),
     pure(
         "node",
-        &["wire", "session", "rsa", "identity", "signature", "event", "error", "time", "conn_id"],
+        &[
+            "wire",
+            "session",
+            "rsa",
+            "identity",
+            "secret",
+            "signature",
+            "event",
+            "error",
+            "time",
+            "conn_id",
+        ],
     ),
     pure("sim", &["node", "rsa", "wire", "time", "event", "error", "conn_id"]),
-    edge("keystore", &["identity"]),
+    edge("keystore", &["identity", "secret"]),
     edge("driver", &["node", "rsa", "time", "event", "error", "wire", "conn_id"]),
     edge("message", &["driver", "event", "error", "wire"]),
     edge("status", &["event", "wire"]),
@@ -55,7 +67,7 @@ const ROOMS: [Room; 20] = [
         "socket",
         &["driver", "node", "event", "error", "wire", "time", "message", "status", "tools"],
     ),
-    edge("builder", &["socket", "driver", "node", "identity", "error", "wire"]),
+    edge("builder", &["socket", "driver", "node", "identity", "secret", "error", "wire"]),
     edge("rsa_socket", &["session", "rsa"]),
     edge("py2p", &[]),
 ];

@@ -58,7 +58,7 @@ fn examples() -> Vec<(&'static str, PathfindingMessage)> {
     let request_id = RequestId::new(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
     let request = Request { request_id, wanted: Wanted::Node(bob()) };
     let response = Response { request_id, id: bob(), address: address(4445) };
-    let extension = Extension { incarnation: ORIGIN.incarnation, link: LINK.mine, signed: false };
+    let extension = Extension::new(ORIGIN.incarnation, LINK.mine);
     let hello = packets(&["broadcast", "hello"]);
     let numbered = PathfindingMessage::numbered(
         b"broadcast",
@@ -270,6 +270,10 @@ fn the_limits_in_the_paper_are_the_defaults() {
         ("max_outgoing", grouped(config.max_outgoing)),
         ("max_incoming", grouped(config.max_incoming)),
         ("max_pending", grouped(config.max_pending)),
+        ("max_handshakes", grouped(config.max_handshakes)),
+        ("max_handshake_burst", grouped(config.max_handshake_burst)),
+        ("max_handshakes_per_ip", grouped(config.max_handshakes_per_ip)),
+        ("max_handshake_burst_per_ip", grouped(config.max_handshake_burst_per_ip)),
         ("locate_timeout", secs(config.locate_timeout)),
         ("max_requests", grouped(config.max_requests)),
         ("max_seen_len", mib(config.max_seen_len)),

@@ -20,6 +20,8 @@ pub(crate) enum UsageError {
     BadValue { option: &'static str, value: String, expected: String },
     /// An argument that is needed is not there.
     Missing { name: &'static str, expected: String },
+    /// This build has not got it.
+    NotBuilt { what: String, feature: &'static str },
     /// The option has no effect together with another.
     Useless { option: &'static str, because: String },
     /// The arguments cannot be read: a value is missing, say.
@@ -34,7 +36,10 @@ impl UsageError {
                 nearest.is_none()
             }
             Self::Unexpected { .. } | Self::Syntax(_) => true,
-            Self::BadValue { .. } | Self::Missing { .. } | Self::Useless { .. } => false,
+            Self::BadValue { .. }
+            | Self::Missing { .. }
+            | Self::NotBuilt { .. }
+            | Self::Useless { .. } => false,
         }
     }
 }
@@ -53,6 +58,12 @@ impl fmt::Display for UsageError {
                 write!(f, "{option} takes {expected}, not `{value}`")
             }
             Self::Missing { name, expected } => write!(f, "{name} is missing: {expected}"),
+            Self::NotBuilt { what, feature } => {
+                write!(
+                    f,
+                    "{what} is not in this build, which was made without the feature `{feature}`"
+                )
+            }
             Self::Useless { option, because } => write!(f, "{option} has no effect: {because}"),
             Self::Syntax(error) => write!(f, "{error}"),
         }

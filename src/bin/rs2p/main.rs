@@ -9,9 +9,11 @@ mod clock;
 mod console;
 mod decode;
 mod encode;
+mod encryption;
 mod hex;
 mod interrupt;
 mod json;
+mod keys;
 mod latencies;
 mod mesh;
 mod methods;
@@ -41,10 +43,17 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 7] = [
     Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run },
     Command { name: "node", summary: node::SUMMARY, help: node::HELP, run: node::run },
     Command { name: "sim", summary: sim::SUMMARY, help: sim::HELP, run: sim::run },
+    Command {
+        name: "keygen",
+        summary: keys::KEYGEN_SUMMARY,
+        help: keys::KEYGEN_HELP,
+        run: keys::keygen,
+    },
+    Command { name: "id", summary: keys::ID_SUMMARY, help: keys::ID_HELP, run: keys::id },
     Command { name: "decode", summary: decode::SUMMARY, help: decode::HELP, run: decode::run },
     Command { name: "encode", summary: encode::SUMMARY, help: encode::HELP, run: encode::run },
 ];
@@ -84,6 +93,13 @@ impl From<node::NodeError> for Failure {
 
 impl From<sim::SimError> for Failure {
     fn from(error: sim::SimError) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<keys::KeyError> for Failure {
+    fn from(error: keys::KeyError) -> Self {
         Self::Job(error.into())
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn numbered(main: &str, sender: &str, sequence: u64, text: &str) -> V
 
 pub(super) fn handshake(name: &str, link: Option<u64>, address: Option<Address>) -> Vec<u8> {
     let methods = Compressions::supported();
-    let extension = link.map(|link| Extension { incarnation: 7, link, signed: false });
+    let extension = link.map(|link| Extension::new(7, link));
     let handshake = Handshake::new(id(name), &config().protocol, address, methods);
     frame("whisper", name, &Handshake { extension, ..handshake }.encode())
 }

@@ -21,7 +21,7 @@ fn frame<P: AsRef<[u8]>>(main: &str, sender: &str, payload: &[P]) -> Vec<u8> {
 fn handshake(id: &str) -> Vec<u8> {
     let id: NodeId = id.parse().unwrap();
     let methods = Compressions::from_names(["gzip"]);
-    let extension = Some(Extension { incarnation: 1, link: 2, signed: false });
+    let extension = Some(Extension::new(1, 2));
     let handshake = Handshake::new(id, &config().protocol, None, methods);
     frame("whisper", id.as_str(), &Handshake { extension, ..handshake }.encode())
 }

@@ -75,8 +75,7 @@ fn another_protocol_is_told_ours_and_then_closed() {
         let conn = bench.accept(1);
         let protocol = Protocol::new("another", "Plaintext");
         let mut other = Handshake::new(id("other"), &protocol, None, Compressions::NONE);
-        other.extension =
-            extended.then_some(crate::wire::Extension { incarnation: 1, link: 1, signed: false });
+        other.extension = extended.then_some(crate::wire::Extension::new(1, 1));
         bench.receive(conn, &frame("whisper", "other", &other.encode()));
         assert_eq!(bench.said(conn), ["whisper handshake"]);
         assert_eq!(bench.closed(), [(conn, CloseMode::Flush)]);

@@ -3,6 +3,8 @@
 //! What a single connection can be told stands in `bytes`; what takes several nodes, in a file for
 //! each thing that they do together. Faults on links belong to simulations.
 
+#[cfg(feature = "tls")]
+mod admission;
 mod bench;
 mod bytes;
 mod connecting;
@@ -13,10 +15,16 @@ mod hold;
 mod links;
 mod net;
 mod peers;
+#[cfg(feature = "tls")]
+mod proofs;
 mod renegotiate;
 mod requests;
 #[cfg(feature = "rsa")]
 mod rsa;
+#[cfg(feature = "rsa")]
+mod rsa_attacks;
+#[cfg(feature = "rsa")]
+mod rsa_fairness;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
@@ -24,6 +32,8 @@ mod seeds;
 mod signed;
 mod storm;
 mod takeover;
+#[cfg(feature = "rsa")]
+mod victim;
 
 /// A key for a connection. Making one takes a while, and no test depends on its being new.
 #[cfg(feature = "rsa")]

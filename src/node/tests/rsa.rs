@@ -1,5 +1,7 @@
 //! Nodes under py2p's RSA sockets.
 
+use bytes::Bytes;
+
 use super::super::{CloseMode, Config, Input, Node, Output};
 use super::net::{Net, WALL, addr, config, ms};
 use super::rsa_key;
@@ -101,14 +103,6 @@ fn every_fault_ends_in_silence_after_a_while() {
     for (data, reason) in [
         (&b"Requesting key syze"[..], CloseReason::Encryption(SessionError::BadRequest)),
         (b"GET / HTTP/1.1 and so on", CloseReason::Encryption(SessionError::BadRequest)),
-        (
-            &[0, 0, 1, 0x54, 0, 0, 0, 7, 0, 0, 0, 65, 0, 0, 0, 66, 0, 0, 0, 6],
-            CloseReason::OtherEncryption("Plaintext"),
-        ),
-        (
-            &[0x16, 3, 1, 0, 200, 1, 0, 0, 190, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-            CloseReason::OtherEncryption("tls13-rpk/1"),
-        ),
     ] {
         let mut server = node(0);
         let mut supply = 0;
@@ -131,6 +125,24 @@ fn every_fault_ends_in_silence_after_a_while() {
         server.handle_input(due, Input::Timeout);
         assert_eq!(outputs(&mut server), [Output::Close { conn, mode: CloseMode::Abort }]);
         assert_eq!(troubles(&server), [reason]);
+    }
+}
+
+#[test]
+fn whoever_comes_under_another_encryption_is_shown_what_is_spoken_here() {
+    let frame = [0, 0, 1, 0x54, 0, 0, 0, 7, 0, 0, 0, 65, 0, 0, 0, 66, 0, 0, 0, 6];
+    let hello = [0x16, 3, 1, 0, 200, 1, 0, 0, 190, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    for (data, name) in [(frame, "Plaintext"), (hello, "tls13-rpk/1")] {
+        let mut server = node(0);
+        let conn = server.accept(ms(0), addr(1)).unwrap();
+        server.handle_input(ms(1), Input::Received { conn, data: &data });
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
+        outputs.retain(|output| !matches!(output, Output::MakeRsaKey));
+        let said = Bytes::from_static(b"Requesting key size");
+        let expected =
+            [Output::Transmit { conn, data: said }, Output::Close { conn, mode: CloseMode::Flush }];
+        assert_eq!(outputs, expected, "{name}");
+        assert_eq!(troubles(&server), [CloseReason::OtherEncryption(name)]);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::{CloseReason, ConfigError, Misbehavior};
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::session::SessionError;
-use crate::wire::{NodeId, Protocol};
+use crate::wire::{NodeId, Protocol, RefusalReason};
 
 pub(super) fn identity(number: usize) -> Identity {
     Identity::from_secret(&[u8::try_from(number).unwrap() + 1; 32]).unwrap()
@@ -89,8 +89,12 @@ fn a_node_that_proves_another_id_than_the_one_dialled_gets_no_handshake() {
     net.run_for(100);
     let proven = identity(1).node_id();
     assert_eq!(reasons(&net.take_events(0)), [CloseReason::WrongPeer(proven)]);
-    assert_eq!(net.nodes[0].stats().frames_out, 0);
-    assert_eq!(net.nodes[1].stats().frames_in, 0);
+    // Its last word is all that it said.
+    assert_eq!(net.nodes[0].stats().frames_out, 1);
+    assert_eq!(net.nodes[1].stats().frames_in, 1);
+    let refused = CloseReason::Refused(RefusalReason::WrongPeer);
+    assert_eq!(troubles(&net.nodes[1]), [refused]);
+    assert!(net.nodes.iter().all(|node| node.connections.is_empty()));
 }
 
 #[test]
@@ -103,6 +107,8 @@ fn a_handshake_must_repeat_the_id_that_the_key_proves() {
     let fault = CloseReason::Misbehaved(Misbehavior::FalseId);
     assert_eq!(reasons(&net.take_events(0)), [fault]);
     assert_eq!(troubles(&net.nodes[0])[..2], [fault, fault]);
+    let refused = CloseReason::Refused(RefusalReason::FalseId);
+    assert_eq!(troubles(&net.nodes[1]), [refused, refused]);
     assert!(net.nodes.iter().all(|node| node.connections.is_empty()));
 }
 

@@ -89,6 +89,11 @@ impl Exchange {
     ) -> Result<bool, SessionError> {
         match self.state {
             State::AskedSize => {
+                // Whoever speaks something else may say less than a size takes.
+                let is_foreign = |byte: &u8| !byte.is_ascii_digit() && !byte.is_ascii_whitespace();
+                if input.first().is_some_and(is_foreign) {
+                    return Err(SessionError::MalformedKeySize);
+                }
                 let Some(text) = take(input, SIZE_LEN) else { return Ok(false) };
                 let size = limits.check_peer(read_size(&text)?)?;
                 out.push_back(Bytes::from_static(KEY_REQUEST));

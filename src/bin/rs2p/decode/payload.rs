@@ -2,7 +2,7 @@
 
 use rs2p::wire::{
     CONTROL_WORD, Control, Extension, Flag, HEADER_COUNT, LinkName, LinkVerdict, NodeId, Packets,
-    PeerEntry, Request, RequestId, Response, Wanted,
+    PeerEntry, RefusalReason, Request, RequestId, Response, Wanted,
 };
 use rs2p::{Address, Compressions, Encryption, Protocol};
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ enum Kind {
     Response,
     Peers,
     Control,
+    /// A word of that kind with which a connection ends.
+    Refusal,
     /// A renegotiation of no known kind.
     Unknown,
     User,
@@ -36,7 +38,10 @@ pub(super) fn explain(packets: &Packets) -> (Vec<(String, Meaning)>, Vec<&'stati
         return (Vec::new(), Vec::new());
     }
     let main = packets.get(0).and_then(Flag::parse);
-    let kind = Kind::of(main, payload.first().copied().unwrap_or_default());
+    let kind = match Kind::of(main, payload.first().copied().unwrap_or_default()) {
+        Kind::Control if refusal(&payload).is_some() => Kind::Refusal,
+        kind => kind,
+    };
     let names = kind.names();
     let explained = payload.iter().enumerate().map(|(index, packet)| match index.checked_sub(1) {
         None => ("sub-flag".to_owned(), kind.sub_flag(packet)),
@@ -76,6 +81,7 @@ impl Kind {
             Self::Response => &["request id", "place"],
             Self::Peers => &["peers list"],
             Self::Control => &["verb", "your link", "my link"],
+            Self::Refusal => &["verb", "reason"],
             Self::Resend | Self::Unknown | Self::User => &[],
         }
     }
@@ -87,7 +93,7 @@ impl Kind {
             Self::Compression | Self::Peers => 1,
             Self::Request | Self::Response => 2,
             // A later version may have others, which nodes ignore.
-            Self::Control | Self::Resend | Self::Unknown | Self::User => 0,
+            Self::Control | Self::Refusal | Self::Resend | Self::Unknown | Self::User => 0,
         }
     }
 
@@ -99,7 +105,7 @@ impl Kind {
             Self::Request => "where is this node?",
             Self::Response => "here is the node that you asked for",
             Self::Peers => "the nodes that the sender knows",
-            Self::Control => "rs2p nodes among themselves, about their connections",
+            Self::Control | Self::Refusal => "rs2p nodes among themselves, about their connections",
             Self::Unknown => "no renegotiation of the protocol: nodes of rs2p ignore it",
             Self::User => match Flag::parse(packet) {
                 Some(Flag::Broadcast | Flag::Whisper) => "a message of a user",
@@ -125,7 +131,8 @@ impl Kind {
             (Self::Request, 1) => wanted(packet),
             (Self::Response, 1) => place(packet),
             (Self::Peers, 0) => peers(packet),
-            (Self::Control, 0) => verb(payload),
+            (Self::Control | Self::Refusal, 0) => verb(payload),
+            (Self::Refusal, 1) => reason(payload),
             (Self::Control, 1) => link(packet, "named by the end that reads this"),
             (Self::Control, 2) => link(packet, "named by the end that wrote this"),
             _ => Meaning::note("of no meaning here: nodes pass over it"),
@@ -176,14 +183,20 @@ fn compressions(packet: &[u8]) -> Meaning {
 
 fn extension(packet: &[u8]) -> Meaning {
     match Extension::parse(packet) {
-        Some(Extension { incarnation, link, signed }) => {
+        Some(Extension { incarnation, link, secret, signed }) => {
             let (incarnation, link) = (format!("{incarnation:016x}"), format!("{link:016x}"));
-            let more = if signed { "; it signs its broadcasts" } else { "" };
+            let proof = if secret.is_some() { "; it proves the secret of its mesh" } else { "" };
+            let signs = if signed { "; it signs its broadcasts" } else { "" };
             let text = format!(
-                "a node of rs2p, in its life {incarnation}; the connection is {link}{more}"
+                "a node of rs2p, in its life {incarnation}; the connection is {link}{proof}{signs}"
             );
-            let details = json!({ "incarnation": incarnation, "link": link, "signed": signed });
-            Meaning::note(text).with(details)
+            let has_proof = secret.is_some();
+            Meaning::note(text).with(json!({
+                "incarnation": incarnation,
+                "link": link,
+                "secret": has_proof,
+                "signed": signed,
+            }))
         }
         None => Meaning::note("no extension that rs2p knows: passed over"),
     }
@@ -240,15 +253,28 @@ fn verb(payload: &[&[u8]]) -> Meaning {
         Some(Control::Answer { verdict: LinkVerdict::Open, .. }) => {
             "I have, and write to you on another than the one over which you asked"
         }
+        Some(Control::Refused(_)) => "I do not want you; the connection ends here",
         None => "no word that this version knows: nodes ignore it",
     };
-    let link = Control::decode(payload.iter().copied()).map(|control| match control {
-        Control::Ask(link) | Control::Answer { link, .. } => link,
+    let link = Control::decode(payload.iter().copied()).and_then(|control| match control {
+        Control::Ask(link) | Control::Answer { link, .. } => Some(link),
+        Control::Refused(_) => None,
     });
     let details = link.map(|LinkName { yours, mine }| {
         json!({ "yours": format!("{yours:016x}"), "mine": format!("{mine:016x}") })
     });
     Meaning::note(text).with(json!({ "link": details }))
+}
+
+fn refusal(payload: &[&[u8]]) -> Option<RefusalReason> {
+    match Control::decode(payload.iter().copied())? {
+        Control::Refused(reason) => Some(reason),
+        Control::Ask(_) | Control::Answer { .. } => None,
+    }
+}
+
+fn reason(payload: &[&[u8]]) -> Meaning {
+    refusal(payload).map_or_else(Meaning::default, |reason| Meaning::note(reason.to_string()))
 }
 
 fn link(packet: &[u8], text: &str) -> Meaning {
@@ -299,7 +325,7 @@ mod tests {
     #[test]
     fn a_handshake_is_faultless_where_the_library_reads_it() {
         let protocol = Protocol::new("mesh", "Plaintext");
-        let extension = Some(Extension { incarnation: 1, link: 2, signed: true });
+        let extension = Some(Extension { signed: true, ..Extension::new(1, 2) });
         let me = "me".parse().unwrap();
         let good = Handshake::new(me, &protocol, None, Compressions::supported());
         let good = Handshake { extension, ..good }.encode();
@@ -345,6 +371,17 @@ mod tests {
             let payload: Vec<Vec<u8>> = payload.iter().map(|text| (*text).into()).collect();
             assert_eq!(faults(&packets(main, &payload)), [""; 0], "{payload:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_reason() {
+        let payload = Control::Refused(RefusalReason::SecretWrong).encode();
+        let (explained, missing) = explain(&packets("whisper", &payload));
+        let [_, (_, verb), (name, reason)] = &explained[..] else { panic!("{explained:?}") };
+        assert!(verb.notes[0].contains("I do not want you"), "{verb:?}");
+        assert_eq!(name, "reason");
+        assert_eq!(reason.notes, ["this node's secret is not that of the mesh"]);
+        assert_eq!(missing, [""; 0]);
     }
 
     #[test]

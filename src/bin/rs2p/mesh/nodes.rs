@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use rs2p::{Encryption, MeshSocket, NodeId};
+use rs2p::{MeshSocket, NodeId};
 
 use super::error::MeshError;
 use super::options::Options;
@@ -23,6 +23,9 @@ const FILES_OTHER: usize = 32;
 
 /// How often it is looked whether the user wants an end.
 const LOOK_PERIOD: Duration = Duration::from_millis(50);
+
+/// As many handshakes a second as a node may take at most: here all come from friends.
+const NO_LIMIT: usize = 1_000_000;
 
 /// How many nodes leave at once. Waiting is most of it.
 const CLOSING_THREADS: usize = 16;
@@ -61,11 +64,13 @@ impl Nodes {
                 break;
             }
             let socket = MeshSocket::builder()
-                .encryption(Encryption::Plaintext)
+                .encryption(options.encryption)
                 .max_outgoing(0)
                 .configure(|config| {
                     // The hub of a star takes all others.
                     config.max_incoming = options.nodes;
+                    config.max_handshakes = NO_LIMIT;
+                    config.max_handshake_burst = NO_LIMIT;
                     config.connect_timeout = options.timeout;
                     config.handshake_timeout = options.timeout;
                 })

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use lexopt::Arg::Long;
+use rs2p::Encryption;
 use rs2p::sim::Topology;
 
 use super::plan::{Plan, Wish};
 use crate::args::{self, UsageError};
+use crate::encryption;
 use crate::topology;
 
 pub(crate) const SUMMARY: &str = "Run a whole mesh on this machine and check every delivery";
@@ -16,7 +18,7 @@ rs2p mesh: run a whole mesh on this machine and check every delivery
 
 Starts real nodes on 127.0.0.1 in one process, links them in a shape, and lets them broadcast
 messages in turn: message 0 from node 0, message 1 from node 1, and so on. Every other node must
-receive each message exactly once, and its sender not at all. The mesh is not encrypted.
+receive each message exactly once, and its sender not at all.
 
 Usage: rs2p mesh [OPTIONS]
 
@@ -32,7 +34,8 @@ Options:
   --rate N           Messages a second in all, 1 to 1000000 (default: as fast as the mesh takes
                      them); for 10s unless --for or --messages tells the end
   --size BYTES       Contents of each message, 0 to 4193280 bytes that do not compress
-                     (default 64)
+                     (default 64; under rsa up to 64512)
+  --encryption E     tls (default; each node makes a key for the run), plaintext or rsa
   --seed S           Choose links and contents as an earlier run did (default: by chance);
                      node ids, ports and times differ all the same
   --timeout SECONDS  Give up when nothing arrives for so long (default 10)
@@ -54,29 +57,29 @@ Exit code: 0 where every node got every message exactly once, 1 where not or whe
 not be built, 2 where the arguments are wrong, 130 where Ctrl-C ended the run.
 
 JSON: `ok`; `interrupted`, what Ctrl-C ended (bind, join or deliver) or null; `nodes`, `topology`,
-`seed`, `size` as asked for; `messages`, the number that was to be sent, or null where only the time
-was given; `for_us` and `rate` as asked for, or null; `behind`, whether the mesh was slower than
-that; `links`;
-`degree` {min, mean, max}; `times_us` {bind, join, deliver, close, total} in microseconds;
-`sent`, the messages sent; `deliveries` {expected, delivered, missing, duplicates, echoes, strays,
-lagged}: echoes came back to their sender, strays were no message of this run, lagged were
-discarded by a full inbox; `missing`, the first 100 messages that did not arrive everywhere, as
-{message, sender, receivers}; `latency_us` {min, p50, p99, max} or null, from sending to receipt;
-`wire` {frames, bytes, frames_per_delivery, bytes_per_delivery, duplicates, dropped, refused}
-while messages were sent: duplicates were received again and dropped by the node, dropped are
-those dropped for another reason, refused found a neighbor's queue full; `closed`, the nodes whose
-connections all ended in good order. An error before there are results is on stderr only.
+`seed`, `size`, `encryption` as asked for; `messages`, the number that was to be sent, or null where
+only the time was given; `for_us` and `rate` as asked for, or null; `behind`, whether the mesh was
+slower than that; `links`; `degree` {min, mean, max}; `times_us` {bind, join, deliver, close, total}
+in microseconds; `sent`, the messages sent; `deliveries` {expected, delivered, missing, duplicates,
+echoes, strays, lagged}: echoes came back to their sender, strays were no message of this run,
+lagged were discarded by a full inbox; `missing`, the first 100 messages that did not arrive
+everywhere, as {message, sender, receivers}; `latency_us` {min, p50, p99, max} or null, from sending
+to receipt; `wire` {frames, bytes, frames_per_delivery, bytes_per_delivery, duplicates, dropped,
+refused} while messages were sent: duplicates were received again and dropped by the node, dropped
+are those dropped for another reason, refused found a neighbor's queue full; `closed`, the nodes
+whose connections all ended in good order. An error before there are results is on stderr only.
 
 Examples:
   rs2p mesh
   rs2p mesh --nodes 64 --topology ring
   rs2p mesh --nodes 32 --degree 8 --messages 500 --size 10000
   rs2p mesh --nodes 16 --for 30s --rate 200
+  rs2p mesh --encryption plaintext
   rs2p mesh --seed 7 --json
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "--nodes",
     "--topology",
     "--degree",
@@ -84,6 +87,7 @@ const NAMES: [&str; 11] = [
     "--for",
     "--rate",
     "--size",
+    "--encryption",
     "--seed",
     "--timeout",
     "--json",
@@ -97,6 +101,9 @@ const MAX_RATE: u64 = 1_000_000;
 /// The default of the node's `max_frame_len`, less room for the header packets.
 const MAX_SIZE: usize = (4 << 20) - (1 << 10);
 
+/// The same under RSA.
+const MAX_RSA_SIZE: usize = (64 << 10) - (1 << 10);
+
 const DEFAULT_DEGREE: usize = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +115,7 @@ pub(super) struct Options {
     pub(super) plan: Plan,
     /// In bytes.
     pub(super) size: usize,
+    pub(super) encryption: Encryption,
     pub(super) seed: Option<u64>,
     pub(super) timeout: Duration,
     pub(super) json: bool,
@@ -118,7 +126,7 @@ impl Options {
         let (mut nodes, mut size, mut timeout) = (8, 64, Duration::from_secs(10));
         let mut shape = Topology::Random { degree: 0 };
         let (mut degree, mut seed, mut wish) = (None, None, Wish::default());
-        let mut json = false;
+        let (mut json, mut encryption) = (false, None);
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("nodes") => {
@@ -140,6 +148,7 @@ impl Options {
                 Long("size") => {
                     size = args::number("--size", &parser.value()?, &(0..=MAX_SIZE))?;
                 }
+                Long("encryption") => encryption = Some(encryption::read(&parser.value()?)?),
                 Long("seed") => {
                     seed = Some(args::number("--seed", &parser.value()?, &(0..=u64::MAX))?);
                 }
@@ -150,8 +159,19 @@ impl Options {
         }
         let topology = topology::with_degree(shape, degree, DEFAULT_DEGREE)?;
         let plan = Plan::new(wish, default_messages(nodes))?;
-        Ok(Self { nodes, topology, wish, plan, size, seed, timeout, json })
+        let encryption = encryption::or_default(encryption)?;
+        check_size(size, encryption)?;
+        Ok(Self { nodes, topology, wish, plan, size, encryption, seed, timeout, json })
     }
+}
+
+/// Whether a message of this size can be sent under this encryption.
+fn check_size(size: usize, encryption: Encryption) -> Result<(), UsageError> {
+    if encryption::word(encryption) == "rsa" && size > MAX_RSA_SIZE {
+        let expected = format!("a number from 0 to {MAX_RSA_SIZE} under rsa");
+        return Err(UsageError::BadValue { option: "--size", value: size.to_string(), expected });
+    }
+    Ok(())
 }
 
 /// A demonstration of a few seconds, whatever the number of nodes.
@@ -171,7 +191,7 @@ mod tests {
     #[test]
     fn every_option_is_read_in_both_forms() {
         let all = "--nodes 3 --topology random --degree 2 --messages 5 --rate 9 --size 0 \
-                   --seed 7 --timeout 1.5 --json";
+                   --encryption plaintext --seed 7 --timeout 1.5 --json";
         let wish = Wish { messages: Some(5), rate: Some(9), time: None };
         let expected = Options {
             nodes: 3,
@@ -179,16 +199,36 @@ mod tests {
             wish,
             plan: Plan::new(wish, 1).unwrap(),
             size: 0,
+            encryption: Encryption::Plaintext,
             seed: Some(7),
             timeout: Duration::from_millis(1500),
             json: true,
         };
         assert_eq!(parse(all), Ok(expected.clone()));
-        let with_equals =
-            "--nodes=3 --degree=2 --messages=5 --rate=9 --size=0 --seed=7 --timeout=1.5 --json";
+        let with_equals = "--nodes=3 --degree=2 --messages=5 --rate=9 --size=0 --encryption=plaintext --seed=7 \
+             --timeout=1.5 --json";
         assert_eq!(parse(with_equals), Ok(expected));
     }
 
+    #[test]
+    fn tls_is_the_default_of_a_build_that_has_it() {
+        let without = "--encryption is missing: this build does not have the default, tls";
+        let expected = Encryption::DEFAULT.ok_or_else(|| without.to_owned());
+        assert_eq!(parse("").map(|options| options.encryption), expected);
+    }
+
+    #[cfg(feature = "rsa")]
+    #[test]
+    fn a_message_too_long_for_rsa_is_refused() {
+        let most = parse("--encryption rsa --size 64512");
+        assert_eq!(most.unwrap().encryption, Encryption::Rsa);
+        let expected = "--size takes a number from 0 to 64512 under rsa, not `64513`";
+        for args in ["--encryption rsa --size 64513", "--size 64513 --encryption rsa"] {
+            assert_eq!(parse(args), Err(expected.to_owned()));
+        }
+    }
+
+    #[cfg(feature = "tls")]
     #[test]
     fn larger_meshes_get_fewer_messages_unless_asked() {
         let messages = |args: &str| parse(args).unwrap().plan.messages;
@@ -223,6 +263,7 @@ mod tests {
                 "--rate 5 --messages 5 --for 1s",
                 "--rate has no effect: --messages and --for make the rate",
             ),
+            ("--encryption ROT13", "--encryption takes one of plaintext, rsa, tls, not `ROT13`"),
             ("--frobnicate", "unknown option `--frobnicate`"),
             ("-n 3", "unknown option `-n`"),
             ("12", "unexpected argument `12`"),
@@ -244,9 +285,12 @@ mod tests {
 
     #[test]
     fn the_help_states_the_limits() {
-        for limit in
-            [format!("1 to {MAX_NODES}"), format!("0 to {MAX_SIZE}"), format!("{MAX_MESSAGES}")]
-        {
+        for limit in [
+            format!("1 to {MAX_NODES}"),
+            format!("0 to {MAX_SIZE}"),
+            format!("up to {MAX_RSA_SIZE}"),
+            format!("{MAX_MESSAGES}"),
+        ] {
             assert!(HELP.contains(&limit), "{limit}");
         }
     }

@@ -10,6 +10,7 @@ use super::options::Options;
 use super::phase::Phase;
 use super::plan::Plan;
 use crate::console::{Console, Tone, count, grouped, human};
+use crate::encryption;
 use crate::topology::Links;
 use crate::traffic::Traffic;
 
@@ -105,11 +106,12 @@ impl Report {
     }
 
     pub(super) fn show_start(&self, console: &Console) {
-        let Options { nodes, topology, plan, size, .. } = &self.options;
+        let Options { nodes, topology, plan, size, encryption, .. } = &self.options;
         console.line(format_args!(
-            "{}, {}, {}, seed {}",
+            "{}, {}, {}, {}, seed {}",
             count(*nodes as u64, "node"),
             topology.name(),
+            encryption::word(*encryption),
             plan.in_words(*size),
             self.seed,
         ));
@@ -282,6 +284,7 @@ impl Report {
             "rate": self.options.wish.rate,
             "behind": self.is_behind(),
             "size": self.options.size,
+            "encryption": encryption::word(self.options.encryption),
             "links": self.links.pairs().len(),
             "degree": { "min": min_degree, "mean": self.links.mean_degree(), "max": max_degree },
             "times_us": {

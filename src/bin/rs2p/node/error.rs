@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 
 use rs2p::BindError;
+#[cfg(feature = "tls")]
+use rs2p::KeystoreError;
 
 use crate::console::OutputError;
 
@@ -12,6 +14,12 @@ use crate::console::OutputError;
 pub(crate) enum NodeError {
     /// The node could not be opened.
     Bind { addr: String, error: BindError },
+    /// The key of the command line cannot be used.
+    #[cfg(feature = "tls")]
+    Identity(KeystoreError),
+    /// The secret of the command line cannot be used.
+    #[cfg(feature = "tls")]
+    Secret(KeystoreError),
     /// The operating system does not let the program know of Ctrl-C.
     Signals(ctrlc::Error),
     /// A thread could not be started.
@@ -24,6 +32,10 @@ impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind { addr, .. } => write!(f, "the node could not be opened at {addr}"),
+            #[cfg(feature = "tls")]
+            Self::Identity(_) => write!(f, "the node's key cannot be used"),
+            #[cfg(feature = "tls")]
+            Self::Secret(_) => write!(f, "the secret of the mesh cannot be used"),
             Self::Signals(_) => write!(f, "Ctrl-C could not be taken over"),
             Self::Thread(_) => write!(f, "a thread could not be started"),
             Self::Output(error) => error.fmt(f),
@@ -35,6 +47,8 @@ impl Error for NodeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Bind { error, .. } => Some(error),
+            #[cfg(feature = "tls")]
+            Self::Identity(error) | Self::Secret(error) => Some(error),
             Self::Signals(error) => Some(error),
             Self::Thread(error) => Some(error),
             Self::Output(error) => error.source(),

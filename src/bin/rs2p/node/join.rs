@@ -13,7 +13,32 @@ pub(super) enum Joined {
     /// The address is this node's own.
     Myself,
     /// There is no connection.
-    Failed(ConnectError),
+    Failed(Failure),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct Failure {
+    error: ConnectError,
+    /// The encryption of this node's mesh.
+    own: String,
+}
+
+impl Failure {
+    fn new(socket: &MeshSocket, error: ConnectError) -> Self {
+        Self { error, own: socket.protocol().encryption().to_owned() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.error, &self.own) {
+            (ConnectError::Closed(CloseReason::OtherEncryption(theirs)), own) => {
+                write!(f, "not connected: the peer speaks {theirs}, not {own}; see --encryption")
+            }
+            (error, _) => error.fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for Joined {
@@ -34,7 +59,7 @@ pub(super) fn connect(socket: &MeshSocket, addr: impl ToSocketAddrs) -> Joined {
             ConnectError::Dial(DialError::SelfConnection)
             | ConnectError::Closed(CloseReason::SelfConnection),
         ) => Joined::Myself,
-        Err(error) => Joined::Failed(error),
+        Err(error) => Joined::Failed(Failure::new(socket, error)),
     }
 }
 
@@ -43,7 +68,9 @@ pub(super) fn connect(socket: &MeshSocket, addr: impl ToSocketAddrs) -> Joined {
 pub(super) fn keep(socket: &MeshSocket, name: &str) -> Joined {
     let addrs: Vec<SocketAddr> = match name.to_socket_addrs() {
         Ok(addrs) => addrs.collect(),
-        Err(error) => return Joined::Failed(ConnectError::Resolve(error)),
+        Err(error) => {
+            return Joined::Failed(Failure::new(socket, ConnectError::Resolve(error)));
+        }
     };
     let mut joined = None;
     for addr in &addrs {
@@ -57,7 +84,7 @@ pub(super) fn keep(socket: &MeshSocket, name: &str) -> Joined {
     if let Some(first) = addrs.first() {
         keep_address(socket, *first);
     }
-    joined.unwrap_or(Joined::Failed(ConnectError::SocketClosed))
+    joined.unwrap_or_else(|| Joined::Failed(Failure::new(socket, ConnectError::SocketClosed)))
 }
 
 fn keep_address(socket: &MeshSocket, addr: SocketAddr) {

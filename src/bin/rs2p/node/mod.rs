@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 
 use rs2p::MeshSocket;
+#[cfg(feature = "tls")]
+use rs2p::{Identity, MeshSecret};
 
 use crate::Failure;
 pub(crate) use error::NodeError;
@@ -45,6 +47,14 @@ fn open(options: &Options) -> Result<MeshSocket, NodeError> {
         .subnet(&options.subnet)
         .max_outgoing(options.max_outgoing)
         .compressions(options.compressions);
+    #[cfg(feature = "tls")]
+    if let Some(path) = &options.identity {
+        builder = builder.identity(Identity::load_or_create(path).map_err(NodeError::Identity)?);
+    }
+    #[cfg(feature = "tls")]
+    if let Some(path) = &options.secret {
+        builder = builder.secret(MeshSecret::load(path).map_err(NodeError::Secret)?);
+    }
     if let Some(address) = &options.out_addr {
         builder = builder.out_addr(address.clone());
     }

@@ -1,11 +1,13 @@
 //! What the user asks of `rs2p node`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use lexopt::Arg::Long;
 use rs2p::{Address, Compressions, Encryption};
 
 use crate::args::{self, UsageError};
+use crate::encryption;
 use crate::methods;
 
 pub(crate) const SUMMARY: &str = "Run one node: a chat for people, JSON lines for programs";
@@ -19,7 +21,10 @@ commands: /peers, /whisper, /reply, /locate, /connect, /stats, /quit; /help expl
 or Ctrl-D leaves the mesh. Input and output may also be files or pipes: then lines are sent as they
 are read, and the end of the input closes the node.
 
-The mesh is not encrypted, and nothing proves who sent a message.
+Connections are encrypted by TLS, and a node's id is made of a key that it proves to its neighbors.
+The key is kept in the file of --identity, or is a new one each time. Nodes of py2p are met under
+--encryption plaintext, which hides and proves nothing, or under rsa, py2p's own, which proves no
+more. All nodes of a mesh have the same encryption.
 
 Usage: rs2p node [OPTIONS]
 
@@ -29,7 +34,11 @@ Options:
   --connect ADDR      Keep a connection to the node at HOST:PORT: dial it again whenever it is
                       gone; may be given several times
   --subnet S          The name that keeps this mesh apart from others (default mesh)
-  --encryption E      How connections are encrypted: Plaintext (default), which is not at all
+  --encryption E      tls (default), plaintext or rsa
+  --identity FILE     Keep the node's key in a file, and its id with it: made if it is not there,
+                      and its owner's alone; only under tls
+  --secret-file FILE  Have nobody for a neighbor who does not prove to know the secret in this file,
+                      as `rs2p keygen --secret` makes it; only under tls
   --out-addr ADDR     Where others can reach this node, if that is not where it listens
   --compression LIST  Compression methods to use, the preferred first: gzip, bz2, lzma with commas
                       between them, or none (default: all that this program was built with)
@@ -44,7 +53,8 @@ or its output could not be written, 2 where the arguments are wrong. A second Ct
 program at once, with 130.
 
 JSON: the first line is {\"event\": \"ready\"} with `id`, `addr` [host, port], `out_addr`, `protocol`
-[subnet, encryption], `protocol_id`, `compression`, `pid`. Each command is one line {\"cmd\": NAME,
+[subnet, encryption], `authenticated`, whether neighbors prove their ids, `protocol_id`,
+`compression`, `pid`. Each command is one line {\"cmd\": NAME,
 \"tag\": anything, ...}, at most 20 MiB, and is answered by {\"answer\": NAME, \"tag\": the same, \"ok\":
 true, ...}, or by \"ok\": false with `error`, a word, and `text`. Commands are done in order.
   connect     addr, port [, id]         `result`: false for the own address and for neighbors;
@@ -74,17 +84,21 @@ Events: ready, message, peer_join, peer_leave, exception, located, bye.
 Examples:
   rs2p node
   rs2p node --connect 127.0.0.1:4444
-  rs2p node --bind 0.0.0.0:4444 --subnet garden
+  rs2p node --bind 0.0.0.0:4444 --subnet garden --identity garden.key
+  rs2p node --secret-file garden.secret
+  rs2p node --encryption plaintext
   echo hello | rs2p node --connect 127.0.0.1:4444
   rs2p node --json --connect 127.0.0.1:4444
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 12] = [
     "--bind",
     "--connect",
     "--subnet",
     "--encryption",
+    "--identity",
+    "--secret-file",
     "--out-addr",
     "--compression",
     "--max-outgoing",
@@ -95,8 +109,7 @@ const NAMES: [&str; 10] = [
 
 const MAX_OUTGOING: usize = 1_000;
 
-const ENCRYPTIONS: [(&str, Encryption); 1] =
-    [(Encryption::Plaintext.name(), Encryption::Plaintext)];
+pub(super) const DEFAULT_SUBNET: &str = "mesh";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Options {
@@ -105,6 +118,10 @@ pub(super) struct Options {
     pub(super) connect: Vec<String>,
     pub(super) subnet: String,
     pub(super) encryption: Encryption,
+    /// The file of the node's key.
+    pub(super) identity: Option<PathBuf>,
+    /// The file of the mesh's secret.
+    pub(super) secret: Option<PathBuf>,
     pub(super) out_addr: Option<Address>,
     pub(super) compressions: Compressions,
     pub(super) max_outgoing: usize,
@@ -112,13 +129,16 @@ pub(super) struct Options {
     pub(super) events: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl Options {
+    /// The defaults under an encryption.
+    fn new(encryption: Encryption) -> Self {
         Self {
             bind: "127.0.0.1:0".to_owned(),
             connect: Vec::new(),
-            subnet: "mesh".to_owned(),
-            encryption: Encryption::Plaintext,
+            subnet: DEFAULT_SUBNET.to_owned(),
+            encryption,
+            identity: None,
+            secret: None,
             out_addr: None,
             compressions: Compressions::supported(),
             max_outgoing: 8,
@@ -126,43 +146,63 @@ impl Default for Options {
             events: true,
         }
     }
-}
 
-impl Options {
     pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Self, UsageError> {
-        let mut options = Self::default();
+        let (mut encryption, mut options) = (None, Self::new(Encryption::Plaintext));
         while let Some(arg) = parser.next()? {
             match arg {
-                Long("bind") => options.bind = host_and_port("--bind", &parser.value()?, 0)?,
-                Long("connect") => {
-                    options.connect.push(host_and_port("--connect", &parser.value()?, 1)?);
-                }
-                Long("subnet") => options.subnet = text("--subnet", &parser.value()?)?,
-                Long("encryption") => {
-                    let value = parser.value()?;
-                    options.encryption = args::choice("--encryption", &value, &ENCRYPTIONS)?;
-                }
-                Long("out-addr") => {
-                    options.out_addr = Some(address("--out-addr", &parser.value()?)?);
-                }
-                Long("compression") => {
-                    options.compressions = methods::read("--compression", &parser.value()?)?;
-                }
-                Long("max-outgoing") => {
-                    let range = 0..=MAX_OUTGOING;
-                    let value = parser.value()?;
-                    options.max_outgoing = args::number("--max-outgoing", &value, &range)?;
-                }
+                Long("encryption") => encryption = Some(encryption::read(&parser.value()?)?),
                 Long("json") => options.json = true,
                 Long("no-events") => options.events = false,
+                Long(name) => {
+                    let name = name.to_owned();
+                    options.set(&name, &mut parser)?;
+                }
                 other => return Err(args::refuse(other, &NAMES)),
             }
         }
-        if !options.events && !options.json {
-            let because = "without --json there are no events".to_owned();
-            return Err(UsageError::Useless { option: "--no-events", because });
-        }
+        options.encryption = encryption::or_default(encryption)?;
+        options.check()?;
         Ok(options)
+    }
+
+    /// Reads an option that has a value of its own.
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), UsageError> {
+        match name {
+            "bind" => self.bind = host_and_port("--bind", &parser.value()?, 0)?,
+            "connect" => self.connect.push(host_and_port("--connect", &parser.value()?, 1)?),
+            "subnet" => self.subnet = text("--subnet", &parser.value()?)?,
+            "identity" => self.identity = Some(parser.value()?.into()),
+            "secret-file" => self.secret = Some(parser.value()?.into()),
+            "out-addr" => self.out_addr = Some(address("--out-addr", &parser.value()?)?),
+            "compression" => {
+                self.compressions = methods::read("--compression", &parser.value()?)?;
+            }
+            "max-outgoing" => {
+                let range = 0..=MAX_OUTGOING;
+                self.max_outgoing = args::number("--max-outgoing", &parser.value()?, &range)?;
+            }
+            other => return Err(args::refuse(Long(other), &NAMES)),
+        }
+        Ok(())
+    }
+
+    /// Whether everything that was said has an effect.
+    fn check(&self) -> Result<(), UsageError> {
+        let useless = |option, because: String| Err(UsageError::Useless { option, because });
+        if !self.encryption.is_authenticated() {
+            let word = encryption::word(self.encryption);
+            if self.identity.is_some() {
+                return useless("--identity", format!("under {word} no node proves its id"));
+            }
+            if self.secret.is_some() {
+                return useless("--secret-file", format!("under {word} no node proves anything"));
+            }
+        }
+        if !self.events && !self.json {
+            return useless("--no-events", "without --json there are no events".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -219,13 +259,15 @@ mod tests {
     #[test]
     fn every_option_is_read() {
         let all = "--bind [::1]:0 --connect a:1 --connect=127.0.0.1:2 --subnet s --encryption \
-                   Plaintext --out-addr [2001:db8::1]:7 --compression gzip --max-outgoing 3 \
+                   plaintext --out-addr [2001:db8::1]:7 --compression gzip --max-outgoing 3 \
                    --json --no-events";
         let expected = Options {
             bind: "[::1]:0".to_owned(),
             connect: vec!["a:1".to_owned(), "127.0.0.1:2".to_owned()],
             subnet: "s".to_owned(),
             encryption: Encryption::Plaintext,
+            identity: None,
+            secret: None,
             out_addr: Some(Address { host: "2001:db8::1".to_owned(), port: 7 }),
             compressions: Compressions::from_names(["gzip"]),
             max_outgoing: 3,
@@ -233,8 +275,25 @@ mod tests {
             events: false,
         };
         assert_eq!(parse(all), Ok(expected));
-        assert_eq!(parse(""), Ok(Options::default()));
-        assert_eq!(parse("--compression none").unwrap().compressions, Compressions::NONE);
+        let plain = Options::new(Encryption::Plaintext);
+        assert_eq!(parse("--encryption Plaintext"), Ok(plain.clone()));
+        let none = parse("--encryption plaintext --compression none");
+        assert_eq!(none, Ok(Options { compressions: Compressions::NONE, ..plain }));
+    }
+
+    #[test]
+    fn tls_is_the_default_of_a_build_that_has_it() {
+        let without = "--encryption is missing: this build does not have the default, tls";
+        let expected = Encryption::DEFAULT.map(Options::new).ok_or_else(|| without.to_owned());
+        assert_eq!(parse(""), expected);
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn an_identity_and_a_secret_are_files() {
+        let (identity, secret) = (Some("some/where".into()), Some("else".into()));
+        let expected = Options { identity, secret, ..Options::new(Encryption::Tls) };
+        assert_eq!(parse("--identity some/where --secret-file else"), Ok(expected));
     }
 
     #[test]
@@ -245,9 +304,20 @@ mod tests {
             assert_eq!(error, format!("--connect takes {addresses}, not `{addr}`"));
         }
         for (args, expected) in [
-            ("--encryption ROT13", "--encryption takes one of Plaintext, not `ROT13`"),
+            ("--encryption ROT13", "--encryption takes one of plaintext, rsa, tls, not `ROT13`"),
+            (
+                "--encryption plaintext --identity key",
+                "--identity has no effect: under plaintext no node proves its id",
+            ),
+            (
+                "--secret-file file --encryption plaintext",
+                "--secret-file has no effect: under plaintext no node proves anything",
+            ),
             ("--max-outgoing 1001", "--max-outgoing takes a number from 0 to 1000, not `1001`"),
-            ("--no-events", "--no-events has no effect: without --json there are no events"),
+            (
+                "--encryption plaintext --no-events",
+                "--no-events has no effect: without --json there are no events",
+            ),
             ("--conect a:1", "unknown option `--conect`; did you mean `--connect`?"),
             ("hello", "unexpected argument `hello`"),
         ] {

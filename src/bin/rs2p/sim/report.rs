@@ -9,6 +9,7 @@ use super::faults;
 use super::options::Options;
 use super::show_text;
 use crate::console::{Console, Tone, count, grouped, human};
+use crate::encryption;
 use crate::latencies::Latencies;
 use crate::topology::Links;
 use crate::traffic::Traffic;
@@ -105,11 +106,12 @@ impl Report {
     }
 
     pub(super) fn show_start(&self, console: &Console) {
-        let Options { nodes, topology, messages, size, time, .. } = &self.options;
+        let Options { nodes, topology, messages, size, encryption, time, .. } = &self.options;
         console.line(format_args!(
-            "{}, {}, {} of {} each over {}, seed {}",
+            "{}, {}, {}, {} of {} each over {}, seed {}",
             count(*nodes as u64, "node"),
             topology.name(),
+            encryption::word(*encryption),
             count(*messages, "message"),
             count(*size as u64, "byte"),
             human(*time),
@@ -226,7 +228,7 @@ impl Report {
     }
 
     pub(super) fn to_json(&self) -> String {
-        let Options { nodes, topology, messages, size, time, .. } = &self.options;
+        let Options { nodes, topology, messages, size, encryption, time, .. } = &self.options;
         let [min, max] = self.links.as_ref().map(Links::degree_range).unwrap_or_default();
         let Round { sent, expected, delivered } = self.talk;
         let [frames, bytes, duplicates] =
@@ -246,6 +248,7 @@ impl Report {
             "seed": self.seed,
             "messages": messages,
             "size": size,
+            "encryption": encryption::word(*encryption),
             "for_us": micros(*time),
             "faults": counts(&self.options.faults),
             "links": {

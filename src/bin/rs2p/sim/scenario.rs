@@ -4,11 +4,15 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rs2p::sim::World;
 use rs2p::time::Instant;
 use rs2p::{Config, Protocol, SendError};
+#[cfg(feature = "tls")]
+use rs2p::{Encryption, Identity};
 
 use super::faults::{Deed, Planner};
 use super::listener::Listener;
@@ -37,6 +41,13 @@ const QUIET_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What comes late when all is delivered: duplicates.
 const TAIL: Duration = Duration::from_secs(5);
+
+/// Makes the draws of keys others than those of contents and faults.
+#[cfg(feature = "tls")]
+const KEYS: u64 = 0x6b65_7973;
+
+/// As many handshakes a second as a node may take at most: here all come from friends.
+const NO_LIMIT: usize = 1_000_000;
 
 /// The most messages that are sent when the faults are over.
 const MAX_LAST: u64 = 10;
@@ -122,12 +133,23 @@ impl<'a> Scenario<'a> {
 
     /// Adds and links the nodes, and lets them come together.
     fn join(&mut self) {
-        let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
+        let mut config = Config::new(Protocol::new("mesh", self.options.encryption.name()));
         config.max_outgoing = 0;
         // The hub of a star takes all others.
         config.max_incoming = config.max_incoming.max(self.options.nodes);
         config.max_pending = config.max_incoming;
+        config.max_handshakes = NO_LIMIT;
+        config.max_handshake_burst = NO_LIMIT;
+        config.max_handshakes_per_ip = NO_LIMIT;
+        config.max_handshake_burst_per_ip = NO_LIMIT;
+        #[cfg(feature = "tls")]
+        let mut keys = StdRng::seed_from_u64(self.seed ^ KEYS);
         for _ in 0..self.options.nodes {
+            #[cfg(feature = "tls")]
+            if self.options.encryption == Encryption::Tls {
+                // Any 32 bytes are a key.
+                config.identity = Identity::from_secret(&keys.random()).ok();
+            }
             self.world.add(config.clone(), Listener::default());
         }
         for &(from, to) in self.links.pairs() {

@@ -42,7 +42,7 @@ pub(super) fn handshake(script: &mut Script<'_>) -> Vec<u8> {
     let id = id(script);
     let bits = script.byte();
     let subnet = if bits & 1 == 0 { "mesh" } else { "other" };
-    let extension = Extension { incarnation: 1, link: u64::from(bits >> 4), signed: false };
+    let extension = Extension::new(1, u64::from(bits >> 4));
     let handshake = Handshake {
         extension: (bits & 2 == 0).then_some(extension),
         ..Handshake::new(

@@ -23,14 +23,15 @@ use std::io;
 use std::sync::mpsc::Receiver;
 use std::thread;
 
-use rs2p::{CloseReport, MeshSocket};
+use rs2p::{CloseReport, Encryption, MeshSocket};
 
 use super::error::NodeError;
 use super::join::{self, Joined};
-use super::options::Options;
+use super::options::{DEFAULT_SUBNET, Options};
 use super::output::Output;
 use super::stop::Stop;
 use crate::console::{self, OutputError};
+use crate::encryption;
 use crate::safe;
 use input::{Input, Said};
 use room::Room;
@@ -46,7 +47,7 @@ pub(super) fn run(
     greet(options, socket, output);
     let input = Input::open(output);
     let restore = input.restorer();
-    let room = Room::new(socket.clone(), output.clone(), Style::of_stdout());
+    let room = Room::new(socket.clone(), options.encryption, output.clone(), Style::of_stdout());
     let (talker, seeds) = (room.clone(), options.connect.clone());
     let started = tell(&room).and_then(|()| {
         thread::Builder::new().name("input".to_owned()).spawn(move || talk(&talker, input, &seeds))
@@ -64,10 +65,17 @@ pub(super) fn run(
 
 fn greet(options: &Options, socket: &MeshSocket, output: &Output) {
     let (id, addr) = (socket.id(), socket.local_addr());
-    output.line(format_args!("node {} listens at {addr}, not encrypted", id.short()));
+    let how = encryption::in_words(options.encryption);
+    output.line(format_args!("node {} listens at {addr}, {how}", id.short()));
     let mut command = format!("rs2p node --connect {}", socket.out_addr());
-    if options.subnet != Options::default().subnet {
+    if Some(options.encryption) != Encryption::DEFAULT {
+        command.push_str(&format!(" --encryption {}", encryption::word(options.encryption)));
+    }
+    if options.subnet != DEFAULT_SUBNET {
         command.push_str(&format!(" --subnet {}", quoted(&options.subnet)));
+    }
+    if let Some(file) = &options.secret {
+        command.push_str(&format!(" --secret-file {}", quoted(&file.to_string_lossy())));
     }
     output.line(format_args!("join it from another terminal: {command}"));
     output.line("type a line and press Enter to send it to everybody; /help for more");
@@ -75,7 +83,7 @@ fn greet(options: &Options, socket: &MeshSocket, output: &Output) {
 
 /// A word as a shell reads it.
 fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
     } else {

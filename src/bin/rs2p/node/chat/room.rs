@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rs2p::{Direction, MeshSocket, NodeId, PeerInfo, SendError, SendReport};
+use rs2p::{Direction, Encryption, MeshSocket, NodeId, PeerInfo, SendError, SendReport};
 
 use super::super::join;
 use super::super::kept::Kept;
@@ -15,12 +15,14 @@ use super::names::{self, NameError};
 use super::style::Style;
 use super::typed::{COMMANDS, Typed};
 use crate::console::{count, grouped};
+use crate::encryption;
 use crate::safe;
 
 /// Clones share everything.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
     socket: MeshSocket,
+    encryption: Encryption,
     kept: Arc<Mutex<Kept>>,
     /// The lines that were to be said to somebody and were not.
     unsaid: Arc<AtomicU64>,
@@ -29,8 +31,13 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(socket: MeshSocket, output: Output, style: Style) -> Self {
-        Self { socket, kept: Arc::default(), unsaid: Arc::default(), output, style }
+    pub(super) fn new(
+        socket: MeshSocket,
+        encryption: Encryption,
+        output: Output,
+        style: Style,
+    ) -> Self {
+        Self { socket, encryption, kept: Arc::default(), unsaid: Arc::default(), output, style }
     }
 
     pub(super) fn socket(&self) -> &MeshSocket {
@@ -175,7 +182,7 @@ impl Room {
             return self.note("nobody is connected; see /connect");
         }
         for info in &table {
-            self.output.line(peer_line(info, self.style));
+            self.output.line(self.peer_line(info));
         }
     }
 
@@ -184,9 +191,11 @@ impl Room {
         let dropped = &stats.dropped;
         self.output.line(format_args!("id         {}", self.socket.id()));
         self.output.line(format_args!("listens    {}", self.socket.local_addr()));
+        self.output.line(format_args!("encryption {}", encryption::word(self.encryption)));
         self.output.line(format_args!(
-            "neighbors  {}",
-            grouped(u64::try_from(self.socket.routing_table().len()).unwrap_or(u64::MAX))
+            "neighbors  {}, their ids {}",
+            grouped(u64::try_from(self.socket.routing_table().len()).unwrap_or(u64::MAX)),
+            encryption::proof(self.encryption),
         ));
         self.output.line(format_args!(
             "messages   {} came, {} shown once, {} dropped as copies, {} for another reason",
@@ -222,18 +231,19 @@ impl Room {
         }
         self.output.line("Everything else goes to everybody. The beginning of an ID is enough.");
     }
-}
 
-fn peer_line(info: &PeerInfo, style: Style) -> String {
-    let direction = match info.direction {
-        Direction::Outgoing => "dialled",
-        Direction::Incoming => "dialled us",
-    };
-    let kind = if info.is_extended { "rs2p" } else { "py2p" };
-    let waiting = match info.backlog_len {
-        0 => String::new(),
-        len => format!(", {} wait", count(u64::try_from(len).unwrap_or(u64::MAX), "byte")),
-    };
-    let id = style.name(info.id.short());
-    format!("  {id}  {:<22}{kind}, {direction}{waiting}", info.addr.to_string())
+    fn peer_line(&self, info: &PeerInfo) -> String {
+        let direction = match info.direction {
+            Direction::Outgoing => "dialled",
+            Direction::Incoming => "dialled us",
+        };
+        let kind = if info.is_extended { "rs2p" } else { "py2p" };
+        let proof = encryption::proof(self.encryption);
+        let waiting = match info.backlog_len {
+            0 => String::new(),
+            len => format!(", {} wait", count(u64::try_from(len).unwrap_or(u64::MAX), "byte")),
+        };
+        let (id, addr) = (self.style.name(info.id.short()), info.addr.to_string());
+        format!("  {id}  {addr:<22}{kind}, {proof}, {direction}{waiting}")
+    }
 }

@@ -199,6 +199,9 @@ fn was_answered(reason: CloseReason) -> bool {
         | CloseReason::Misbehaved(_)
         | CloseReason::WrongProtocol
         | CloseReason::OtherEncryption(_)
+        | CloseReason::Encryption(_)
+        | CloseReason::Denied(_)
+        | CloseReason::Refused(_)
         | CloseReason::Remote => true,
         CloseReason::Network(error) => {
             matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)

@@ -68,6 +68,7 @@ fn ready(options: &Options, socket: &MeshSocket) -> Value {
         "addr": shown::address(&socket.local_addr().into()),
         "out_addr": shown::address(socket.out_addr()),
         "protocol": [socket.protocol().subnet(), socket.protocol().encryption()],
+        "authenticated": options.encryption.is_authenticated(),
         "protocol_id": socket.protocol().id(),
         "compression": shown::methods(&options.compressions),
         "pid": std::process::id(),

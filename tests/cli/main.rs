@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod keys;
+
 #[cfg(unix)]
 use std::io::{BufRead, BufReader};
 #[cfg(unix)]
@@ -94,6 +96,39 @@ fn a_ring_drops_what_comes_from_both_sides() {
 }
 
 #[test]
+fn a_mesh_delivers_under_each_encryption_and_tells_which() {
+    assert_eq!(figures("--nodes 3 --messages 3")["encryption"], "tls");
+    for encryption in ["plaintext", "tls", "rsa"] {
+        if encryption == "rsa" && cfg!(not(feature = "rsa")) {
+            continue;
+        }
+        let figures = figures(&format!("--nodes 3 --messages 6 --encryption {encryption}"));
+        assert_eq!(figures["encryption"], encryption);
+        assert_eq!(figures["deliveries"]["delivered"], 12, "{figures}");
+    }
+}
+
+#[test]
+fn a_simulation_has_the_same_figures_under_tls_and_may_be_under_rsa() {
+    let args = "--nodes 8 --messages 9 --seed 3 --faults cuts=3,crashes=1 --encryption tls";
+    let run = || {
+        let mut figures = simulated(args);
+        assert_eq!(figures["encryption"], "tls");
+        // The bytes are others each time.
+        assert!(figures.as_object_mut().unwrap().remove("trace_hash").unwrap().is_string());
+        figures
+    };
+    assert_eq!(run(), run());
+    assert_eq!(simulated("--nodes 2 --seed 1")["encryption"], "plaintext");
+    if cfg!(feature = "rsa") {
+        let figures = simulated("--nodes 2 --messages 2 --encryption rsa");
+        assert_eq!(figures["deliveries"]["delivered"], 2, "{figures}");
+    }
+    let output = rs2p("sim --nodes 2 --encryption tls --messages 40 --size 4000000 --for 1ms");
+    assert!(text(&output.stdout).ends_with(" --encryption tls\n"), "{output:?}");
+}
+
+#[test]
 fn large_empty_and_no_messages_work() {
     let large = figures("--nodes 3 --messages 2 --size 4193280");
     assert_eq!(large["deliveries"]["delivered"], 4);
@@ -117,7 +152,10 @@ fn the_text_tells_each_phase_in_plain_lines() {
     let output = rs2p("mesh --nodes 4 --topology grid --messages 10 --seed 2");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let shown = text(&output.stdout);
-    assert!(shown.starts_with("4 nodes, grid, 10 messages of 64 bytes each, seed 2\n"), "{shown}");
+    assert!(
+        shown.starts_with("4 nodes, grid, tls, 10 messages of 64 bytes each, seed 2\n"),
+        "{shown}"
+    );
     let labels: Vec<&str> =
         shown.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
     let expected =
@@ -173,7 +211,10 @@ fn a_simulation_tells_what_it_does_and_writes_its_trace() {
     assert_eq!(trace.matches(" event message from=").count(), 4, "{trace}");
     assert!(trace.lines().next().unwrap().contains("ms n"), "{trace}");
     let shown = text(&output.stdout);
-    assert!(shown.starts_with("3 nodes, random, 2 messages of 64 bytes each over"), "{shown}");
+    assert!(
+        shown.starts_with("3 nodes, random, plaintext, 2 messages of 64 bytes each over"),
+        "{shown}"
+    );
     assert!(shown.contains("\ndelivered  4 of 4, 0 missing, 0 twice\n"), "{shown}");
     assert!(!shown.contains(['\x1b', '\r']), "{shown:?}");
     let nowhere = rs2p("sim --nodes 3 --seed 1 --trace /nowhere/at/all");
@@ -235,10 +276,16 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
             "--rate has no effect: --messages and --for make the rate",
         ),
         ("mesh --messages 0 --for 1s", "--for has no effect: there are no messages to send"),
+        ("mesh --encryption ssl", "--encryption takes one of plaintext, rsa, tls, not `ssl`"),
         ("mesh --timeout 0", "--timeout takes seconds from 0.001 to 3600, not `0`"),
         ("smi", "unknown command `smi`; did you mean `sim`?"),
         ("sim --node 3", "unknown option `--node`; did you mean `--nodes`?"),
         ("sim --nodes 0", "--nodes takes a number from 1 to 100000, not `0`"),
+        ("sim --encryption ssl", "--encryption takes one of plaintext, rsa, tls, not `ssl`"),
+        (
+            "sim --sweep 2 --encryption tls",
+            "--encryption has no effect: --sweep draws all but the seed",
+        ),
         ("sim --sweep 2 --size 3", "--size has no effect: --sweep draws all but the seed"),
         ("sim 3", "unexpected argument `3`; try `rs2p sim --help`"),
         (
@@ -275,7 +322,17 @@ fn the_help_of_mesh_names_each_option_and_its_examples_are_valid() {
     }
     let help = text(&output.stdout);
     for option in [
-        "nodes", "topology", "degree", "messages", "for", "rate", "size", "seed", "timeout", "json",
+        "nodes",
+        "topology",
+        "degree",
+        "messages",
+        "for",
+        "rate",
+        "size",
+        "encryption",
+        "seed",
+        "timeout",
+        "json",
     ] {
         assert!(help.contains(&format!("\n  --{option} ")), "{option}");
     }
