@@ -241,6 +241,7 @@ impl Config {
     }
 
     /// Whether the node signs its broadcasts, and takes no others.
+    #[cfg(feature = "tls")]
     pub(super) fn signs(&self) -> bool {
         self.protocol.encryption() == TLS && self.signatures != Signatures::Never
     }
@@ -264,6 +265,7 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
     }
 
+    #[cfg(feature = "tls")]
     #[test]
     fn signatures_need_proven_ids_and_the_extension() {
         let config = |encryption, signatures, extension| {
