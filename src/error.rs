@@ -26,6 +26,8 @@ pub enum CloseReason {
     /// The peer belongs to a mesh of this subnet under the named other encryption, or begins as
     /// that encryption does.
     OtherEncryption(&'static str),
+    /// One of the two ends signs its broadcasts, and the other does not.
+    Unsigned,
     /// The other end goes by this node's own id: as a rule it is the node itself.
     SelfConnection,
     /// Another node answered than the one that was meant.
@@ -169,6 +171,7 @@ impl fmt::Display for CloseReason {
             Self::OtherEncryption(name) => {
                 write!(f, "the peer speaks {name}, another encryption than this node")
             }
+            Self::Unsigned => write!(f, "one end signs its broadcasts and the other does not"),
             Self::Encryption(error) => write!(f, "the encryption failed: {error}"),
             Self::NoEntropy => write!(f, "there was no entropy for its keys"),
             Self::SelfConnection => write!(f, "the other end goes by this node's own id"),
@@ -202,6 +205,8 @@ pub enum Misbehavior {
     Renegotiation,
     /// An id in the handshake that is not that of the key which it has proven.
     FalseId,
+    /// A message that is not of the sender that it names, or not as that one made it.
+    Forgery,
 }
 
 impl fmt::Display for Misbehavior {
@@ -211,6 +216,7 @@ impl fmt::Display for Misbehavior {
             Self::SecondHandshake => "a second handshake",
             Self::Renegotiation => "it changed its compression methods again and again",
             Self::FalseId => "an id that is not that of its key",
+            Self::Forgery => "a message that its sender did not make",
         })
     }
 }
@@ -244,6 +250,8 @@ pub enum ConfigError {
     NoIdentity,
     /// The encryption that the protocol names is none that this build has.
     UnknownEncryption,
+    /// Broadcasts are to be signed, and ids are not proven under this encryption.
+    NoSignatures,
     /// There is a secret of the mesh, and an encryption under which nobody could prove to know it.
     SecretWithoutTls,
     /// The encryption is spoken by nodes of this crate alone, and [`Config::extension`] is off.
@@ -260,6 +268,7 @@ impl fmt::Display for ConfigError {
             Self::TooLarge { field, max } => write!(f, "{field} must be at most {max}"),
             Self::NoIdentity => write!(f, "the encryption needs an identity"),
             Self::UnknownEncryption => write!(f, "this build does not have the encryption"),
+            Self::NoSignatures => write!(f, "nothing can be signed under this encryption"),
             Self::SecretWithoutTls => {
                 write!(f, "a mesh secret can be proven under TLS alone")
             }
@@ -401,6 +410,13 @@ pub enum SendError {
         /// The limit: [`Config::max_packets`](crate::Config::max_packets).
         max: usize,
     },
+    /// A batch has more messages than one signature covers. None of them was sent.
+    TooManyMessages {
+        /// The number of messages.
+        count: usize,
+        /// The limit: [`MAX_BATCH_COUNT`](crate::node::MAX_BATCH_COUNT).
+        max: usize,
+    },
     /// The same packets were sent too often within the last seconds, and all neighbors are py2p
     /// nodes, which could not tell one more from the others. See PROTOCOL.md §4.
     DuplicateInFlight,
@@ -429,6 +445,9 @@ impl fmt::Display for SendError {
             }
             Self::TooManyPackets { count, max } => {
                 write!(f, "a message of {count} packets exceeds the limit of {max}")
+            }
+            Self::TooManyMessages { count, max } => {
+                write!(f, "a batch of {count} messages exceeds the limit of {max}")
             }
             Self::DuplicateInFlight => {
                 write!(f, "the same packets were sent too often within the last seconds")

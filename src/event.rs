@@ -78,6 +78,8 @@ pub struct Trouble {
     pub addr: SocketAddr,
     /// Who that was, as far as it told.
     pub id: Option<NodeId>,
+    /// Whether it has proven that id.
+    pub is_authenticated: bool,
     /// What went wrong.
     pub reason: CloseReason,
 }
@@ -102,6 +104,8 @@ pub struct Delivery {
     pub sender: NodeId,
     /// The neighbor that it came from.
     pub neighbor: NodeId,
+    /// Whether `sender` has been proven to have made it, as it stands.
+    pub is_authenticated: bool,
 }
 
 /// What a node knows of a neighbor.
@@ -110,6 +114,8 @@ pub struct Delivery {
 pub struct PeerInfo {
     /// The id it goes by.
     pub id: NodeId,
+    /// Whether it has proven that id.
+    pub is_authenticated: bool,
     /// The connection to it.
     pub conn: ConnId,
     /// The other end of that connection.

@@ -57,6 +57,8 @@ mod rsa_socket;
 #[cfg(feature = "tls")]
 mod secret;
 pub mod session;
+#[cfg(feature = "tls")]
+mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod socket;
@@ -80,7 +82,7 @@ pub use message::Message;
 #[doc(inline)]
 pub use node::{
     Admission, AdmissionCheck, Candidate, Compress, Config, Dropped, Network, ParseNetworkError,
-    Rule, RuleKind, Stats, Subject,
+    Rule, RuleKind, Signatures, Stats, Subject,
 };
 #[cfg(feature = "rsa")]
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};

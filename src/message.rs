@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 /// A message that another node sent.
 ///
-/// Nothing in it is proven: in a plaintext mesh any neighbor can state any sender. It does not keep
-/// the socket that received it open; without that there is no replying.
+/// In a plaintext mesh nothing in it is proven: any neighbor can state any sender. See
+/// [`Message::is_authenticated`]. It does not keep the socket that received it open; without that
+/// there is no replying.
 #[derive(Clone)]
 pub struct Message {
     delivery: Delivery,
@@ -64,6 +65,15 @@ impl Message {
     /// the sub-flag.
     pub fn contents(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.packets().skip(1)
+    }
+
+    /// Whether the sender is proven to have made the message as it stands: its sender has signed it,
+    /// or it is a whisper straight from a neighbor whose id is proven. False in a mesh whose ids
+    /// are not proven, and for broadcasts where
+    /// [`Config::signatures`](crate::Config::signatures) are off.
+    #[doc(alias = "authenticated")]
+    pub fn is_authenticated(&self) -> bool {
+        self.delivery.is_authenticated
     }
 
     /// Whether it was for this node alone.

@@ -17,6 +17,8 @@ mod options;
 mod payload;
 mod report;
 mod seen_cache;
+#[cfg(feature = "tls")]
+mod signatures;
 mod simulator;
 mod sockets;
 mod stage;
@@ -62,6 +64,9 @@ fn main() -> ExitCode {
 fn all_cases() -> Vec<Case> {
     let pure = [codec::cases(), seen_cache::cases(), node_step::cases()];
     let pure = pure.into_iter().flatten().map(Case::pure);
+    // TLS draws entropy, so that no two of its runs are the same.
+    #[cfg(feature = "tls")]
+    let pure = pure.chain(signatures::cases());
     pure.chain(sockets::cases()).chain(simulator::cases()).collect()
 }
 

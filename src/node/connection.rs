@@ -187,6 +187,11 @@ impl Connection {
         }
     }
 
+    /// Whether the id that the other end goes by is proven: a handshake with another is refused.
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.session.is_authenticated()
+    }
+
     /// Which form of a message the other end reads.
     pub(super) fn form(&self) -> Form {
         if self.extension.is_some() { Form::Extended } else { Form::Legacy }
@@ -235,6 +240,7 @@ impl Connection {
         let peer = self.peer()?;
         Some(PeerInfo {
             id: peer.id,
+            is_authenticated: self.is_authenticated(),
             conn,
             addr: self.addr,
             announced: peer.announced.clone(),

@@ -85,7 +85,7 @@ impl Node {
         let neighbor = self.connections.get(&conn).and_then(|connection| connection.id());
         if message.sub_flag() == Some(Flag::Whisper) {
             if let Some(neighbor) = neighbor {
-                self.on_whisper(neighbor, message);
+                self.on_whisper(now, conn, neighbor, message);
             }
             self.end(now, conn, CloseReason::Local, CloseMode::Flush);
         } else {
@@ -121,7 +121,7 @@ impl Node {
             }
             (Some(Flag::Whisper), _)
             | (Some(Flag::Broadcast | Flag::Waterfall), Some(Flag::Whisper)) => {
-                self.on_whisper(neighbor, message);
+                self.on_whisper(now, conn, neighbor, message);
             }
             (Some(Flag::Broadcast | Flag::Waterfall), _) => {
                 self.on_flood(now, conn, neighbor, message);

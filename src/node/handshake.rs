@@ -27,6 +27,7 @@ impl Node {
         let extension = self.config.extension.then_some(Extension {
             incarnation: self.incarnation,
             link: connection.link,
+            signed: self.signing.is_on(),
             secret: self.own_proof(conn),
         });
         let handshake = Handshake {
@@ -71,6 +72,8 @@ impl Node {
             Some(CloseReason::WrongPeer(handshake.id))
         } else if let Some(reason) = self.unlisted(now, conn, handshake.id) {
             Some(reason)
+        } else if handshake.extension.is_some_and(|told| told.signed) != self.signing.is_on() {
+            Some(CloseReason::Unsigned)
         } else if let Some(reason) = self.unwelcome(conn, &handshake) {
             Some(reason)
         } else if self.is_claimed(&handshake) {

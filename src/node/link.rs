@@ -22,6 +22,9 @@ const TURN_COST: usize = 1 << 20;
 /// What a frame costs beside its bytes.
 const FRAME_COST: usize = 256;
 
+/// What checking a signature costs, which takes as long as some tens of short messages.
+const SIGNATURE_COST: usize = 8 << 10;
+
 /// The most troubles that are kept.
 const MAX_TROUBLES: usize = 64;
 
@@ -147,7 +150,11 @@ impl Node {
             match connection.decoder.next_frame(&mut input, max_len) {
                 Ok(Some(body)) => {
                     self.stats.frames_in += 1;
+                    let verified = self.stats.verified;
                     spent += FRAME_COST + self.on_frame(now, conn, body);
+                    if self.stats.verified > verified {
+                        spent += SIGNATURE_COST;
+                    }
                 }
                 Ok(None) => return,
                 Err(error) => {
@@ -325,7 +332,8 @@ impl Node {
             self.troubles.pop_front();
         }
         let (time, addr, id) = (self.wall(now), connection.addr, connection.id());
-        self.troubles.push_back(Trouble { time, addr, id, reason });
+        let is_authenticated = id.is_some() && connection.is_authenticated();
+        self.troubles.push_back(Trouble { time, addr, id, is_authenticated, reason });
     }
 
     /// What else depends on a connection: its probe, the report of what was not sent, the seed at

@@ -14,6 +14,7 @@
 
 mod admission;
 mod allowance;
+mod broadcast;
 mod budget;
 mod config;
 mod connection;
@@ -40,6 +41,7 @@ mod rules;
 mod secured;
 mod seeds;
 mod seen;
+mod signing;
 mod sorted_map;
 mod stats;
 #[cfg(test)]
@@ -55,7 +57,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 pub use admission::{Admission, AdmissionCheck, Candidate};
-pub use config::{Compress, Config};
+pub use broadcast::MAX_BATCH_COUNT;
+pub use config::{Compress, Config, Signatures};
 pub use digest::Digester;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use network::{Network, ParseNetworkError};
@@ -77,6 +80,7 @@ use requests::Requests;
 use routing_table::RoutingTable;
 use rules::{MAX_RULES, Rules};
 use seeds::Seeds;
+use signing::Signing;
 use throttle::Throttle;
 use timer::{Timer, Timers};
 
@@ -85,6 +89,7 @@ use timer::{Timer, Timers};
 pub struct Node {
     config: Config,
     encryption: Encryption,
+    signing: Signing,
     rules: Rules,
     throttle: Throttle,
     /// RSA keys that are being made.
@@ -161,6 +166,7 @@ impl Node {
         }
         let mut node = Self {
             encryption,
+            signing: Signing::new(&config),
             rules,
             throttle: Throttle::new(&config),
             #[cfg(feature = "rsa")]

@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::config::{Compress, Config};
-use crate::wire::{Compression, Compressions, PathfindingMessage, SIZE_HEADER_LEN};
+use crate::wire::{Compression, Compressions, MAX_ID_LEN, PathfindingMessage, SIZE_HEADER_LEN};
 
 /// Bodies below this many bytes go plain: compressing them costs more than it saves.
 const COMPRESS_FROM: usize = 512;
@@ -77,7 +77,10 @@ impl Outgoing {
             Forms::Same(_) => Form::Legacy,
             Forms::Each { .. } => form,
         };
-        let len = self.message(form)?.packets().body().len();
+        let message = self.message(form)?;
+        // What is longer than an id there is a signature and hashes, which nothing shortens.
+        let noise_len = message.stated_id().len().saturating_sub(MAX_ID_LEN);
+        let len = message.packets().body().len().saturating_sub(noise_len);
         let usable = readable.iter().filter(|&method| self.own.contains(method)).min();
         let method = match self.compress {
             Compress::Always => usable,
@@ -204,6 +207,22 @@ mod tests {
             assert_eq!(read.packets(), message.packets());
             assert_eq!(read.compression_fail(), is_plain, "{text}");
         }
+    }
+
+    #[test]
+    fn a_signature_does_not_make_a_short_message_worth_compressing() {
+        let stated = |len: usize, text: &str| {
+            let payload = ["broadcast", text];
+            let message =
+                PathfindingMessage::stated(b"broadcast", b"me", &vec![0; len], 1, &payload);
+            let config = config(gzip(), Compress::WhenItPays);
+            let message = message.unwrap();
+            let frame = Outgoing::new(message.clone(), &config).frame(Form::Legacy, gzip());
+            frame.unwrap().len() == message.packets().body().len() + SIZE_HEADER_LEN
+        };
+        assert!(stated(434, &"hello ".repeat(60)), "nearly 900 bytes, half of them a signature");
+        assert!(!stated(434, &"hello ".repeat(90)));
+        assert!(!stated(16, &"hello ".repeat(90)));
     }
 
     #[test]

@@ -113,8 +113,8 @@ impl Node {
         sub_flag: &[u8],
         packets: &[P],
     ) -> Result<Whispered, SendError> {
-        let payload = self.check_payload(now, sub_flag, packets)?;
-        self.own_len += self.len_of(now, &payload);
+        let payload = self.check_payload(now, sub_flag, packets, 1)?;
+        self.own_len += self.len_of(now, &payload, 1);
         self.stats.sent += 1;
         let max = self.config.max_frame_len;
         let message = self

@@ -89,17 +89,10 @@ impl SeenCache {
     /// Asks whether a message with this key and timestamp is new at the second `now`, and if so
     /// remembers it.
     pub fn insert(&mut self, key: SeenKey, time: u64, now: u64) -> Verdict {
-        self.raise_floor(now.saturating_sub(MAX_AGE));
-        if time < self.floor {
-            return Verdict::Stale;
-        }
-        if time > now.saturating_add(MAX_AHEAD) {
-            return Verdict::Future;
+        if let Some(verdict) = self.reject(key, time, now) {
+            return verdict;
         }
         let digest = key.digest();
-        if self.buckets.get(&time).is_some_and(|bucket| bucket.contains(&digest)) {
-            return Verdict::Duplicate;
-        }
         // Keys from the future cannot be given up for younger ones, so they get a share only.
         if time > now && self.len_after(now) >= self.max_len / FUTURE_SHARE {
             return Verdict::Full;
@@ -125,6 +118,20 @@ impl SeenCache {
         }
         self.len += 1;
         Verdict::Fresh
+    }
+
+    /// Why a message with this key and timestamp is not taken at the second `now`, as far as that
+    /// can be told without remembering it; `None` where [`SeenCache::insert`] has to tell.
+    pub fn reject(&mut self, key: SeenKey, time: u64, now: u64) -> Option<Verdict> {
+        self.raise_floor(now.saturating_sub(MAX_AGE));
+        if time < self.floor {
+            return Some(Verdict::Stale);
+        }
+        if time > now.saturating_add(MAX_AHEAD) {
+            return Some(Verdict::Future);
+        }
+        let bucket = self.buckets.get(&time);
+        bucket.is_some_and(|bucket| bucket.contains(&key.digest())).then_some(Verdict::Duplicate)
     }
 
     /// The number of messages remembered.
@@ -179,6 +186,18 @@ mod tests {
         assert_eq!(seen.insert(key(1), NOW, NOW + 100), Verdict::Duplicate);
         assert_eq!(seen.insert(key(2), NOW, NOW), Verdict::Fresh);
         assert_eq!(seen.len(), 2);
+    }
+
+    #[test]
+    fn asking_whether_a_message_is_rejected_remembers_nothing() {
+        let mut seen = cache(10);
+        assert_eq!(seen.reject(key(1), NOW, NOW), None);
+        assert!(seen.is_empty());
+        assert_eq!(seen.insert(key(1), NOW, NOW), Verdict::Fresh);
+        assert_eq!(seen.reject(key(1), NOW, NOW), Some(Verdict::Duplicate));
+        assert_eq!(seen.reject(key(2), NOW - 121, NOW), Some(Verdict::Stale));
+        assert_eq!(seen.reject(key(2), NOW + 61, NOW), Some(Verdict::Future));
+        assert_eq!(seen.len(), 1);
     }
 
     #[test]

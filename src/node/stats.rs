@@ -23,6 +23,9 @@ pub struct Stats {
     pub lagged: u64,
     /// Those not given to the user.
     pub dropped: Dropped,
+    /// Signatures that were checked. Those that were known from an earlier message of the same
+    /// batch do not count.
+    pub verified: u64,
     /// Frames passed on to neighbors.
     pub relayed: u64,
     /// Broadcasts, whispers and questions that the user has had sent, however many neighbors got
@@ -90,12 +93,15 @@ pub struct Dropped {
     pub overload: u64,
     /// Its sender is no possible id.
     pub bad_sender: u64,
+    /// It is not of the sender that it names, or not as that one made it: whoever sent it is
+    /// closed.
+    pub forged: u64,
 }
 
 impl Dropped {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { duplicate, echo, own, stale, future, overload, bad_sender } = self;
-        duplicate + echo + own + stale + future + overload + bad_sender
+        let Self { duplicate, echo, own, stale, future, overload, bad_sender, forged } = self;
+        duplicate + echo + own + stale + future + overload + bad_sender + forged
     }
 }

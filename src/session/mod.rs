@@ -171,6 +171,17 @@ impl Session {
         }
     }
 
+    /// Whether the other end has proven a key.
+    pub fn is_authenticated(&self) -> bool {
+        match self {
+            Self::Plaintext(_) => false,
+            #[cfg(feature = "rsa")]
+            Self::Rsa(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.peer_key().is_some(),
+        }
+    }
+
     /// What this session alone has, at both its ends, once it is established.
     #[cfg(feature = "tls")]
     pub fn binding(&self) -> Option<[u8; tls::BINDING_LEN]> {

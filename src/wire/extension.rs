@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// The first word of the packet. A packet that begins otherwise says nothing.
 const NAME: &str = "rs2p";
 
+/// The word of a node that signs its broadcasts.
+const SIGNED: &str = "signed";
+
 /// The length of the proof of a secret, in bytes.
 const PROOF_LEN: usize = 32;
 
@@ -39,12 +42,14 @@ pub struct Extension {
     /// What shows that the node knows the secret of the mesh; `None` where it shows nothing.
     /// PROTOCOL.md §10.5.
     pub secret: Option<[u8; PROOF_LEN]>,
+    /// Whether the node signs its broadcasts, and takes no others. PROTOCOL.md §10.4.
+    pub signed: bool,
 }
 
 impl Extension {
     /// What a node says that has no secret to prove.
     pub fn new(incarnation: u64, link: u64) -> Self {
-        Self { incarnation, link, secret: None }
+        Self { incarnation, link, secret: None, signed: false }
     }
 
     /// Reads the packet; `None` where it is not one of these, or lacks a word.
@@ -56,8 +61,9 @@ impl Extension {
         if words.next() != Some(NAME) {
             return None;
         }
-        let (mut incarnation, mut link, mut secret) = (None, None, None);
+        let (mut incarnation, mut link, mut secret, mut signed) = (None, None, None, false);
         for word in words {
+            signed |= word == SIGNED;
             match word.split_once('=') {
                 Some(("incarnation", value)) => incarnation = parse_hex(value),
                 Some(("link", value)) => link = parse_hex(value),
@@ -65,7 +71,7 @@ impl Extension {
                 _ => {}
             }
         }
-        Some(Self { incarnation: incarnation?, link: link?, secret })
+        Some(Self { incarnation: incarnation?, link: link?, secret, signed })
     }
 }
 
@@ -91,7 +97,7 @@ fn parse_proof(digits: &str) -> Option<[u8; PROOF_LEN]> {
 /// The packet's text.
 impl fmt::Display for Extension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incarnation, link, secret } = self;
+        let Self { incarnation, link, secret, signed } = self;
         f.write_str(NAME)?;
         f.write_char(' ')?;
         write!(f, "incarnation={incarnation:016x} link={link:016x}")?;
@@ -99,7 +105,7 @@ impl fmt::Display for Extension {
             f.write_str(" secret=")?;
             proof.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         }
-        Ok(())
+        if *signed { write!(f, " {SIGNED}") } else { Ok(()) }
     }
 }
 
@@ -145,14 +151,18 @@ mod tests {
     #[test]
     fn what_a_node_says_is_what_others_read() {
         let extension = Extension::new(u64::MAX, 0);
-        assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
         let proof = Some(std::array::from_fn(|at| u8::try_from(8 * at).unwrap()));
-        let extension = Extension { secret: proof, ..extension };
-        assert!(extension.to_string().ends_with(
+        let proven = Extension { secret: proof, ..extension };
+        assert!(proven.to_string().ends_with(
             " link=0000000000000000 secret=\
              0008101820283038404850586068707880889098a0a8b0b8c0c8d0d8e0e8f0f8"
         ));
-        assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+        for (secret, signed) in [(None, false), (proof, false), (None, true), (proof, true)] {
+            let extension = Extension { secret, signed, ..extension };
+            assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+        }
+        let unsigned = Extension::parse(b"rs2p incarnation=1 link=1 Signed signed=1");
+        assert_eq!(unsigned, Some(Extension::new(1, 1)));
     }
 
     #[test]

@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(payload[4], br#"["gzip", "bz2", "lzma"]"#);
         payload.push(b"ignored".to_vec());
         assert_eq!(Handshake::decode(payload.iter().map(Vec::as_slice)), Ok(handshake.clone()));
-        let extension = Some(Extension::new(1, 2));
+        let extension = Some(Extension { signed: true, ..Extension::new(1, 2) });
         let extended = Handshake { extension, ..handshake };
         let payload = extended.encode();
         assert_eq!(Handshake::decode(payload.iter().map(Vec::as_slice)), Ok(extended));

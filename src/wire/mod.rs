@@ -5,7 +5,7 @@
 //! packets mean ([`PathfindingMessage`]), what ids are made of ([`NodeId`], [`MessageId`],
 //! [`Protocol`]), and what nodes tell each other in payloads of their own ([`Handshake`],
 //! [`PeerEntry`], [`Request`], [`Response`]), and what nodes of this crate add ([`Extension`],
-//! [`Origin`], [`Control`]).
+//! [`Origin`], [`SignedOrigin`], [`Control`]).
 //!
 //! It does not know who sent a byte, on which connection, in which order, or what time it is. It
 //! takes what py2p takes; how much of that a node is willing to take is the caller's decision,
@@ -33,6 +33,7 @@ mod packets;
 mod pathfinding;
 mod peers;
 mod refusal;
+mod signed;
 
 pub use address::Address;
 pub use compression::{Compression, CompressionError, Compressions};
@@ -48,6 +49,7 @@ pub use packets::{Misfit, PacketIter, Packets};
 pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
 pub use peers::PeerEntry;
 pub use refusal::RefusalReason;
+pub use signed::{MAX_TREE_DEPTH, SignedOrigin, Step, TreePath};
 
 /// The version of the protocol that is hashed into every protocol id.
 pub const PROTOCOL_VERSION: &str = "0.2";

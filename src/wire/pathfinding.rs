@@ -114,9 +114,24 @@ impl PathfindingMessage {
         time: u64,
         payload: &[P],
     ) -> Result<Self, EncodeError> {
+        Self::stated(msg_type, sender, &origin.encode(), time, payload)
+    }
+
+    /// Makes a message between nodes of this crate, with this packet in place of the id: an
+    /// [`Origin`], or a [`SignedOrigin`](super::SignedOrigin).
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where it would not fit a frame.
+    pub fn stated<P: AsRef<[u8]>>(
+        msg_type: &[u8],
+        sender: &[u8],
+        stated_id: &[u8],
+        time: u64,
+        payload: &[P],
+    ) -> Result<Self, EncodeError> {
         let time_58 = base58::encode_u64(time);
-        let header = [msg_type, sender, &origin.encode(), time_58.as_bytes()];
-        Self::with_header(header, payload)
+        Self::with_header([msg_type, sender, stated_id, time_58.as_bytes()], payload)
     }
 
     fn with_header<P: AsRef<[u8]>>(
@@ -232,7 +247,8 @@ impl PathfindingMessage {
     }
 
     /// What stands where the message id belongs. py2p never reads it (see
-    /// [`PathfindingMessage::id`]); nodes of this crate put an [`Origin`] there for each other.
+    /// [`PathfindingMessage::id`]); nodes of this crate put an [`Origin`] or a
+    /// [`SignedOrigin`](super::SignedOrigin) there for each other.
     pub fn stated_id(&self) -> &[u8] {
         self.header(2)
     }

@@ -72,6 +72,43 @@ fn an_identity_is_the_id_and_comes_back_with_it() {
     }
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn a_batch_arrives_signed_over_two_links_and_a_mesh_without_signatures_is_another() {
+    let nodes: Vec<_> = (0..3).map(|_| node(Encryption::Tls)).collect();
+    for (from, to) in [(0, 1), (1, 2)] {
+        nodes[from].connect(nodes[to].local_addr()).unwrap();
+    }
+    assert_eq!(nodes[1].wait_for_peers(2, PATIENCE), 2);
+    let batch: Vec<[String; 1]> = (0..100).map(|number| [format!("message {number}")]).collect();
+    let reports = nodes[0].send_batch(&batch).unwrap();
+    assert!(reports.iter().all(|report| report.as_ref().is_ok_and(|report| report.queued() == 1)));
+    for [text] in &batch {
+        let message = nodes[2].recv_timeout(PATIENCE).unwrap().expect("a message is missing");
+        assert!(message.contents().eq([text.as_bytes()]));
+        assert!(message.is_authenticated() && message.sender() == nodes[0].id());
+    }
+    assert_eq!(nodes[2].stats().verified, 1);
+    assert!(nodes[2].routing_table().iter().all(|info| info.is_authenticated));
+    let too_many = vec![["x"]; 1_025];
+    let error = rs2p::SendError::TooManyMessages { count: 1_025, max: 1_024 };
+    assert_eq!(nodes[0].send_batch(&too_many).unwrap_err(), error);
+
+    let unsigned = builder(Encryption::Tls);
+    let unsigned = unsigned
+        .configure(|config| config.signatures = rs2p::Signatures::Never)
+        .bind("127.0.0.1:0");
+    let unsigned = unsigned.unwrap();
+    for (from, to) in [(&unsigned, &nodes[0]), (&nodes[0], &unsigned)] {
+        let outcome = from.connect(to.local_addr());
+        assert!(
+            matches!(&outcome, Err(ConnectError::Closed(CloseReason::Unsigned))),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(unsigned.status().troubles().len(), 2);
+}
+
 #[cfg(all(feature = "rsa", feature = "tls"))]
 #[test]
 fn encryptions_do_not_mix_and_both_ends_say_which_is_the_others() {

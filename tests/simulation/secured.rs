@@ -32,17 +32,34 @@ fn live(world: &mut World, count: usize) {
 }
 
 #[cfg(feature = "tls")]
-#[test]
-fn a_mesh_under_tls_lives_through_cuts_and_a_crash() {
+fn tls_world(count: u8, signatures: rs2p::Signatures) -> World {
     let mut world = World::new(11);
-    for number in 0..10_u8 {
+    for number in 0..count {
         let identity = rs2p::Identity::from_secret(&[number + 1; 32]).unwrap();
         let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
         config.max_outgoing = 0;
         config.identity = Some(identity);
+        config.signatures = signatures;
         world.add(config, rs2p::sim::Recorder::default());
     }
-    live(&mut world, 10);
+    world
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_mesh_under_tls_lives_through_cuts_and_a_crash() {
+    use rs2p::Signatures::{Never, WhereProven};
+
+    for (signatures, is_signed) in [(WhereProven, true), (Never, false)] {
+        let mut world = tls_world(10, signatures);
+        live(&mut world, 10);
+        for number in 0..10 {
+            let stats = world.node(number).unwrap().stats();
+            assert_eq!(stats.dropped.forged, 0);
+            // Each message is checked once, however many copies come.
+            assert_eq!(stats.verified, if is_signed { stats.delivered } else { 0 });
+        }
+    }
 }
 
 #[cfg(feature = "rsa")]

@@ -28,6 +28,8 @@ mod rsa_fairness;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
+#[cfg(feature = "tls")]
+mod signed;
 mod storm;
 mod takeover;
 #[cfg(feature = "rsa")]

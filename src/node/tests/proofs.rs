@@ -156,7 +156,7 @@ impl Stranger {
     fn introduce(&mut self, node: &mut Node, number: usize, secret: Option<[u8; 32]>) {
         let id = identity(number).node_id();
         let protocol = tls(number).protocol;
-        let extension = Some(Extension { secret, ..Extension::new(1, 2) });
+        let extension = Some(Extension { secret, signed: true, ..Extension::new(1, 2) });
         let handshake = Handshake::new(id, &protocol, None, Compressions::NONE);
         let payload = Handshake { extension, ..handshake }.encode();
         self.say(node, number, "whisper", &payload);

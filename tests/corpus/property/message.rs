@@ -5,7 +5,8 @@
 
 use rs2p::wire::{
     Compression, Compressions, Control, DecodeLimits, Extension, Flag, HEADER_COUNT, Handshake,
-    NodeId, Origin, PathfindingMessage, PeerEntry, Request, Response, SIZE_HEADER_LEN, base58,
+    MAX_TREE_DEPTH, NodeId, Origin, PathfindingMessage, PeerEntry, Request, Response,
+    SIZE_HEADER_LEN, SignedOrigin, base58,
 };
 
 use super::script::Script;
@@ -82,6 +83,11 @@ fn check_fields(message: &PathfindingMessage) {
     }
     if let Some(origin) = Origin::decode(message.stated_id()) {
         assert_eq!(origin.encode(), message.stated_id());
+    }
+    if let Some(signed) = SignedOrigin::decode(message.stated_id()) {
+        assert_eq!(signed.encode(), message.stated_id(), "there is one way to write it");
+        assert!(signed.path.depth() <= MAX_TREE_DEPTH);
+        assert_eq!(Origin::decode(message.stated_id()), None);
     }
     if let Ok(id) = NodeId::parse(message.sender()) {
         assert_eq!(id.as_bytes(), message.sender());

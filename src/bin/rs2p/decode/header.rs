@@ -1,6 +1,6 @@
 //! The packets in front of the payload, explained. PROTOCOL.md §2.
 
-use rs2p::wire::{Flag, HEADER_COUNT, MessageId, NodeId, Origin, Packets, base58};
+use rs2p::wire::{Flag, HEADER_COUNT, MessageId, NodeId, Origin, Packets, SignedOrigin, base58};
 use serde_json::json;
 
 use super::date;
@@ -65,6 +65,9 @@ pub(super) fn node_id(packet: &[u8]) -> Meaning {
 }
 
 fn message_id(packet: &[u8], packets: &Packets, is_flood: bool) -> Meaning {
+    if let Some(signed) = SignedOrigin::decode(packet).filter(|_| is_flood) {
+        return signed_origin(&signed, packets);
+    }
     let computed = packets.get(3).and_then(|time| {
         let time_58 = std::str::from_utf8(base58::canonical(time).ok()?).ok()?;
         Some(MessageId::new(packets.iter().skip(HEADER_COUNT), time_58))
@@ -95,6 +98,43 @@ fn message_id(packet: &[u8], packets: &Packets, is_flood: bool) -> Meaning {
         (None, None) => "cannot be checked without a time".to_owned(),
     };
     Meaning::note(text).with(details)
+}
+
+/// Names the parts of a signed origin. Whether the signature is right is not found out: that takes
+/// the protocol of the mesh.
+fn signed_origin(signed: &SignedOrigin, packets: &Packets) -> Meaning {
+    let SignedOrigin { origin: Origin { incarnation, sequence }, key, signature, path } = signed;
+    let id = NodeId::of_key(key);
+    let is_senders = packets.get(1) == Some(id.as_bytes());
+    let incarnation = format!("{incarnation:016x}");
+    let whose = if is_senders { "the sender's key" } else { "the key of another than the sender" };
+    let together = match path.depth() {
+        0 => "signed alone".to_owned(),
+        depth => format!("signed with up to {} others", (1_u32 << depth.min(31)) - 1),
+    };
+    let path: Vec<_> = path
+        .steps()
+        .map(|step| json!([if step.is_left { "left" } else { "right" }, hex::write(&step.sibling)]))
+        .collect();
+    let notes = vec![
+        format!(
+            "an origin in place of the id, between rs2p nodes: message {sequence} of the sender's \
+             life {incarnation}"
+        ),
+        format!("{whose}, {}", hex::write(key)),
+        format!("{together}, signature {}…", hex::write(signature.get(..8).unwrap_or_default())),
+    ];
+    let details = json!({
+        "origin": { "incarnation": incarnation, "sequence": sequence },
+        "signed": {
+            "key": hex::write(key),
+            "node_id": id.as_str(),
+            "is_senders": is_senders,
+            "signature": hex::write(signature),
+            "path": path,
+        },
+    });
+    Meaning { notes, details, fault: None }
 }
 
 fn time(packet: &[u8], now: u64, is_flood: bool) -> Meaning {
@@ -142,6 +182,8 @@ fn span(secs: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rs2p::wire::{Step, TreePath};
+
     use super::*;
 
     #[test]
@@ -181,5 +223,27 @@ mod tests {
         let whisper = message_id(&origin, &packets(b"whisper"), false);
         assert!(whisper.details["origin"].is_null());
         assert_eq!(whisper.details["agrees"], false);
+    }
+
+    #[test]
+    fn the_parts_of_a_signed_origin_are_named() {
+        let step = Step { is_left: true, sibling: [9; 32] };
+        let origin = Origin { incarnation: 0xabc, sequence: 7 };
+        let path = TreePath::from_steps(vec![step]).unwrap();
+        let signed = SignedOrigin { origin, key: [1; 32], signature: [2; 64], path }.encode();
+        let id = NodeId::of_key(&[1; 32]);
+        for (sender, is_senders) in [(id.as_bytes(), true), (b"me", false)] {
+            let packets = [b"waterfall", sender, &signed, b"3EdajT", b"x"];
+            let packets = Packets::join(&packets).unwrap();
+            let flood = message_id(&signed, &packets, true);
+            assert_eq!(flood.details["origin"]["sequence"], 7);
+            assert_eq!(flood.details["signed"]["is_senders"], is_senders);
+            assert_eq!(flood.details["signed"]["key"], "01".repeat(32));
+            assert_eq!(flood.details["signed"]["signature"], "02".repeat(64));
+            assert_eq!(flood.details["signed"]["path"], json!([["left", "09".repeat(32)]]));
+        }
+        let packets = [&b"whisper"[..], id.as_bytes(), &signed, b"3EdajT", b"x"];
+        let whisper = message_id(&signed, &Packets::join(&packets).unwrap(), false);
+        assert!(whisper.details["signed"].is_null());
     }
 }

@@ -183,15 +183,20 @@ fn compressions(packet: &[u8]) -> Meaning {
 
 fn extension(packet: &[u8]) -> Meaning {
     match Extension::parse(packet) {
-        Some(Extension { incarnation, link, secret }) => {
+        Some(Extension { incarnation, link, secret, signed }) => {
             let (incarnation, link) = (format!("{incarnation:016x}"), format!("{link:016x}"));
             let proof = if secret.is_some() { "; it proves the secret of its mesh" } else { "" };
+            let signs = if signed { "; it signs its broadcasts" } else { "" };
             let text = format!(
-                "a node of rs2p, in its life {incarnation}; the connection is {link}{proof}"
+                "a node of rs2p, in its life {incarnation}; the connection is {link}{proof}{signs}"
             );
             let has_proof = secret.is_some();
-            Meaning::note(text)
-                .with(json!({ "incarnation": incarnation, "link": link, "secret": has_proof }))
+            Meaning::note(text).with(json!({
+                "incarnation": incarnation,
+                "link": link,
+                "secret": has_proof,
+                "signed": signed,
+            }))
         }
         None => Meaning::note("no extension that rs2p knows: passed over"),
     }
@@ -320,7 +325,7 @@ mod tests {
     #[test]
     fn a_handshake_is_faultless_where_the_library_reads_it() {
         let protocol = Protocol::new("mesh", "Plaintext");
-        let extension = Some(Extension::new(1, 2));
+        let extension = Some(Extension { signed: true, ..Extension::new(1, 2) });
         let me = "me".parse().unwrap();
         let good = Handshake::new(me, &protocol, None, Compressions::supported());
         let good = Handshake { extension, ..good }.encode();

@@ -202,7 +202,13 @@ impl Room {
             grouped(stats.received),
             grouped(stats.delivered),
             grouped(dropped.duplicate + dropped.echo + dropped.own),
-            grouped(dropped.stale + dropped.future + dropped.overload + dropped.bad_sender),
+            grouped(
+                dropped.stale
+                    + dropped.future
+                    + dropped.overload
+                    + dropped.bad_sender
+                    + dropped.forged
+            ),
         ));
         self.output.line(format_args!(
             "traffic    {} and {} in, {} and {} out",

@@ -28,6 +28,7 @@ pub(super) fn message(received: &Received) -> Map<String, Value> {
         ("time", json!(message.time())),
         ("packets", message.packets().map(text).collect()),
         ("packets_hex", message.packets().map(hex::write).collect()),
+        ("authenticated", json!(message.is_authenticated())),
         ("compression_fail", json!(wire.compression_fail())),
         ("at", json!(at)),
     ];
@@ -44,6 +45,7 @@ pub(super) fn peer(info: &PeerInfo) -> Value {
         "outgoing": info.direction == Direction::Outgoing,
         "compression": methods(&info.compressions),
         "extended": info.is_extended,
+        "authenticated": info.is_authenticated,
         "backlog": info.backlog_len,
     })
 }
