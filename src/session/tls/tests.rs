@@ -76,13 +76,14 @@ fn what_is_sent_arrives_both_ways_and_nothing_of_it_is_on_the_wire() {
     let long = vec![b'x'; 300_000];
     ends[0].send(b"to the acceptor").unwrap();
     ends[1].send(&long).unwrap();
-    ends[1].end();
     let mut wire = Vec::new();
     let outcomes = run(&mut ends, |_, data| {
         wire.extend_from_slice(&data);
         data
     });
-    assert_eq!(outcomes, [Ok(long), Ok(b"to the acceptor".to_vec())]);
+    assert!(outcomes == [Ok(long), Ok(b"to the acceptor".to_vec())]);
+    ends[1].end();
+    assert_eq!(run(&mut ends, keep), [Ok(vec![]), Ok(vec![])]);
     assert!(!wire.windows(8).any(|window| window == b"acceptor" || window == b"xxxxxxxx"));
     assert_eq!(ends.each_ref().map(TlsSession::has_ended), [true, false]);
 }
@@ -173,4 +174,36 @@ fn input_is_bounded() {
     assert!(acceptor.step().is_err());
     assert_eq!(acceptor.received(&[0x16; 100_000]), 100_000);
     assert_eq!(acceptor.input.len(), 0);
+}
+
+#[test]
+fn a_fault_behind_good_bytes_is_told_at_once() {
+    let mut ends = ends();
+    let _ = run(&mut ends, keep);
+    ends[0].send(b"good").unwrap();
+    let good = ends[0].take_transmit().unwrap();
+    ends[0].send(b"bad").unwrap();
+    let mut bad = ends[0].take_transmit().unwrap().to_vec();
+    *bad.last_mut().unwrap() ^= 1;
+    let _ = ends[1].received(&[&good[..], &bad].concat());
+    let progress = ends[1].step().unwrap();
+    assert_eq!(progress.messages, ["good"]);
+    assert!(!progress.is_idle, "there is more to say");
+    assert_eq!(ends[1].step(), Err(SessionError::Corrupt));
+}
+
+#[test]
+fn what_arrives_behind_the_end_is_not_looked_at() {
+    for waits in [true, false] {
+        let mut ends = ends();
+        let _ = run(&mut ends, keep);
+        let rubbish = [0x17, 3, 3, 0, 20].into_iter().chain([0; 20]).collect::<Vec<_>>();
+        if waits {
+            let _ = ends[1].received(&rubbish);
+        }
+        ends[1].end();
+        assert_eq!(ends[1].received(&vec![0x17; 100_000]), 100_000);
+        let _ = ends[1].received(&rubbish);
+        assert_eq!(ends[1].step().map(|progress| progress.messages.len()), Ok(0));
+    }
 }
