@@ -11,6 +11,8 @@ mod ending;
 mod flooding;
 mod hold;
 mod links;
+#[cfg(feature = "tls")]
+mod middle;
 mod net;
 mod peers;
 mod renegotiate;
@@ -22,6 +24,8 @@ mod secured;
 mod seeds;
 mod storm;
 mod takeover;
+#[cfg(feature = "tls")]
+mod tap;
 
 /// A key for a connection. Making one takes a while, and no test depends on its being new.
 #[cfg(feature = "rsa")]

@@ -8,11 +8,11 @@ use crate::identity::Identity;
 use crate::session::SessionError;
 use crate::wire::{NodeId, Protocol};
 
-fn identity(number: usize) -> Identity {
+pub(super) fn identity(number: usize) -> Identity {
     Identity::from_secret(&[u8::try_from(number).unwrap() + 1; 32]).unwrap()
 }
 
-fn tls(number: usize) -> Config {
+pub(super) fn tls(number: usize) -> Config {
     Config {
         protocol: Protocol::new("mesh", "tls13-rpk/1"),
         out_addr: Some(addr(number).into()),
@@ -21,12 +21,12 @@ fn tls(number: usize) -> Config {
     }
 }
 
-fn node(config: Config, number: usize) -> Node {
+pub(super) fn node(config: Config, number: usize) -> Node {
     Node::new(config, [u8::try_from(number).unwrap(); 32], ms(0), WALL).unwrap()
 }
 
 /// Nodes under TLS with the keys of their numbers.
-fn net(count: usize) -> Net {
+pub(super) fn net(count: usize) -> Net {
     let mut net = Net::new(count);
     for number in 0..count {
         net.nodes[number] = node(tls(number), number);
@@ -34,7 +34,7 @@ fn net(count: usize) -> Net {
     net
 }
 
-fn reasons(events: &[Event]) -> Vec<CloseReason> {
+pub(super) fn reasons(events: &[Event]) -> Vec<CloseReason> {
     let reason = |event: &Event| match event {
         Event::DialFailed { reason, .. } | Event::PeerLost { reason, .. } => Some(*reason),
         _ => None,
@@ -42,7 +42,7 @@ fn reasons(events: &[Event]) -> Vec<CloseReason> {
     events.iter().filter_map(reason).collect()
 }
 
-fn troubles(node: &Node) -> Vec<CloseReason> {
+pub(super) fn troubles(node: &Node) -> Vec<CloseReason> {
     node.troubles().map(|trouble| trouble.reason).collect()
 }
 

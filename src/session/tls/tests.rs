@@ -167,6 +167,19 @@ fn a_reflected_or_replayed_stream_establishes_nothing() {
 }
 
 #[test]
+fn a_key_without_its_secret_proves_nothing() {
+    let forged = || TlsContext::forged(&identity(3), &identity(2).public_key(), "mesh");
+    let mut ends = [context(1, "mesh").dial().unwrap(), forged().accept().unwrap()];
+    let outcomes = run(&mut ends, keep);
+    assert_eq!(outcomes[0], Err(SessionError::NoProof));
+    assert!(matches!(outcomes[1], Err(SessionError::Alert(_))), "{:?}", outcomes[1]);
+    let mut ends = [forged().dial().unwrap(), context(1, "mesh").accept().unwrap()];
+    let outcomes = run(&mut ends, keep);
+    assert_eq!(outcomes[1], Err(SessionError::NoProof));
+    assert_eq!(ends[1].peer_key(), None);
+}
+
+#[test]
 fn input_is_bounded() {
     let mut acceptor = context(2, "mesh").accept().unwrap();
     assert_eq!(acceptor.received(&[0x16; 100_000]), MAX_BUFFERED_LEN);
