@@ -13,6 +13,8 @@ mod dialing;
 mod ending;
 mod idle;
 mod life;
+#[cfg(feature = "tls")]
+mod middle;
 mod queueing;
 mod raw;
 #[cfg(any(feature = "rsa", feature = "tls"))]

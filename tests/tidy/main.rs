@@ -41,7 +41,10 @@ const ROOMS: [Room; 19] = [
     pure("error", &["wire", "time", "session", "conn_id"]),
     pure("event", &["wire", "time", "error", "conn_id"]),
     pure("node", &["wire", "session", "rsa", "identity", "event", "error", "time", "conn_id"]),
-    pure("sim", &["node", "rsa", "wire", "time", "event", "error", "conn_id"]),
+    pure(
+        "sim",
+        &["node", "session", "rsa", "identity", "wire", "time", "event", "error", "conn_id"],
+    ),
     edge("keystore", &["identity"]),
     edge("driver", &["node", "rsa", "time", "event", "error", "wire", "conn_id"]),
     edge("message", &["driver", "event", "error", "wire"]),
