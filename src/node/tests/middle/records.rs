@@ -119,8 +119,8 @@ fn each_flight_played_back_alone_opens_nothing() {
     for side in [0, 1] {
         let all: Vec<Vec<u8>> =
             records(&recorded[side]).unwrap().into_iter().map(<[u8]>::to_vec).collect();
-        for number in 0..all.len() {
-            let old = all[number].clone();
+        for (number, old) in all.iter().cloned().enumerate() {
+            let is_change = old[0] == 0x14;
             let swapped =
                 each_record(
                     side,
@@ -129,7 +129,6 @@ fn each_flight_played_back_alone_opens_nothing() {
                     },
                 );
             let outcome = trio.attack(&format!("old record {number} of {side}"), swapped);
-            let is_change = all[number][0] == 0x14;
             assert_eq!(outcome.stands, is_change, "{number} of {side}: {:?}", outcome.ends);
         }
     }
@@ -138,12 +137,12 @@ fn each_flight_played_back_alone_opens_nothing() {
 #[test]
 fn a_mirror_is_nobody() {
     let mut trio = Trio::new();
-    let mirrors: [fn(usize, &[u8]) -> Vec<Deed>; 2] = [
-        |_, data| vec![Deed::Back(data.to_vec())],
-        |_, data| vec![Deed::Back(data.to_vec()), Deed::Pass(data.to_vec())],
-    ];
-    for mirror in mirrors {
-        let outcome = trio.attack("a mirror", mirror);
+    for passes_on in [false, true] {
+        let outcome = trio.attack("a mirror", move |_, data| {
+            let back = Deed::Back(data.to_vec());
+            let on = passes_on.then(|| Deed::Pass(data.to_vec()));
+            [Some(back), on].into_iter().flatten().collect()
+        });
         assert!(!outcome.stands, "{:?}", outcome.ends);
     }
     let counts = counts(&mut trio);
