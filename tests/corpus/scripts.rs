@@ -251,6 +251,8 @@ pub(crate) fn session() -> Vec<Vec<u8>> {
             with(&[all, all, hi, &[4, 0, 4], &[13, 1, 9, 0, 128], all, ho]),
             with(&[all, all, hi, hi, &[4, 0, 4], &[13, 1, 60, 0, 1], all, &[12, 1], ho]),
             with(&[all, all, hi, &[12, 0], ho, all]),
+            // Something wrong comes behind the own end.
+            with(&[all, all, hi, &[4, 0, 4], &[13, 1, 9, 0, 128], &[12, 1], all]),
         ]);
     }
     seeds

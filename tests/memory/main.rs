@@ -5,6 +5,8 @@
 //! memory of the process is looked at as well.
 
 mod bomb;
+#[cfg(feature = "tls")]
+mod sessions;
 
 use std::alloc::System;
 use std::fs;

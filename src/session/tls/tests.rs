@@ -119,13 +119,13 @@ fn a_bit_flipped_anywhere_in_the_handshake_establishes_nothing_at_one_end_at_lea
     });
     for from in [0, 1] {
         let total: usize = lens[from].iter().sum();
-        for at in 0..total {
+        for (at, bit) in (0..total).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let mut ends = ends();
             let mut seen = 0;
             let outcomes = run(&mut ends, |end, mut data| {
                 if end == from {
                     if let Some(byte) = at.checked_sub(seen).and_then(|at| data.get_mut(at)) {
-                        *byte ^= 1;
+                        *byte ^= 1 << bit;
                     }
                     seen += data.len();
                 }
