@@ -93,6 +93,10 @@ impl TlsSession {
             }
             progress.messages.extend(self.take_plain());
         }
+        if self.input.is_empty() {
+            // A link at rest holds no buffer.
+            self.input = BytesMut::new();
+        }
         match self.failure {
             Some(error) if progress.messages.is_empty() => Err(error),
             // The fault is still to be told.
