@@ -111,7 +111,8 @@ impl Session {
         }
     }
 
-    /// Says that nothing more will be sent, where there is a way to say so.
+    /// Says that nothing more will be sent, where there is a way to say so. What arrives behind it
+    /// counts no more.
     pub fn end(&mut self) {
         match self {
             Self::Plaintext(_) => {}

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::trace::hash_of_packets;
-use crate::error::CloseReason;
+use crate::error::{CloseReason, Misbehavior};
 use crate::event::Event;
 use crate::node::{Config, Node, Stats};
+use crate::session::SessionError;
 use crate::time::Instant;
 use crate::wire::NodeId;
 
@@ -242,7 +243,15 @@ pub(super) fn check_streams(stats: &Stats, given: u64, is_uniform: bool) -> Resu
 pub(super) fn misunderstood(event: &Event) -> Option<String> {
     match event {
         Event::PeerLost { reason, .. } | Event::DialFailed { reason, .. } => {
-            let is_about_bytes = matches!(reason, CloseReason::Malformed(_));
+            let is_about_bytes = match reason {
+                CloseReason::Malformed(_)
+                | CloseReason::OtherEncryption(_)
+                | CloseReason::WrongProtocol => true,
+                // Connections are lost here, but nothing on them is changed.
+                CloseReason::Encryption(error) => *error != SessionError::CutOff,
+                CloseReason::Misbehaved(misbehavior) => *misbehavior == Misbehavior::FalseId,
+                _ => false,
+            };
             is_about_bytes.then(|| format!("what a node like itself sent is malformed: {reason}"))
         }
         _ => None,

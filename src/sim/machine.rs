@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::agenda::Step;
 use super::conduct::Conduct;
 use super::link::LinkId;
+use super::swarm::TLS;
 use crate::conn_id::ConnId;
 use crate::node::{Config, Node};
 use crate::time::{Instant, UnixTime};
@@ -68,6 +69,11 @@ impl ClockOffset {
 }
 
 impl<A> Machine<A> {
+    /// Whether what its node sends is different each time.
+    pub(super) fn draws_entropy(&self) -> bool {
+        self.config.protocol.encryption() == TLS
+    }
+
     pub(super) fn new(config: Config, app: A) -> Self {
         Self {
             node: None,

@@ -1,6 +1,6 @@
 //! How links behave.
 
-use std::ops::RangeInclusive;
+use std::ops::{Div, RangeInclusive};
 use std::time::Duration;
 
 use rand::RngExt;
@@ -33,6 +33,19 @@ impl Latency {
                 let uniform: f64 = rng.random_range(f64::EPSILON..=1.0);
                 *min + mean.mul_f64(-uniform.ln())
             }
+        }
+    }
+}
+
+impl Div<u32> for Latency {
+    type Output = Self;
+
+    /// So many times as quick.
+    fn div(self, by: u32) -> Self {
+        match self {
+            Self::Fixed(latency) => Self::Fixed(latency / by),
+            Self::Uniform(least, most) => Self::Uniform(least / by, most / by),
+            Self::Exponential { min, mean } => Self::Exponential { min: min / by, mean: mean / by },
         }
     }
 }

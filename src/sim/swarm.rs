@@ -16,6 +16,8 @@ use super::storm::{Faults, unblock_all};
 use super::topology::Topology;
 use super::world::World;
 use crate::event::Event;
+#[cfg(feature = "tls")]
+use crate::identity::{Identity, KEY_LEN};
 use crate::node::{Compress, Config};
 use crate::wire::{NodeId, Protocol};
 
@@ -55,6 +57,9 @@ pub struct Swarm {
     pub bursts: usize,
     /// The faults that are on, and how many there are of each.
     pub faults: Faults,
+    /// The name of the mesh's encryption. Most have none, for what is encrypted costs more; those
+    /// that have are small.
+    pub encryption: &'static str,
 }
 
 /// What a scenario came to.
@@ -117,6 +122,17 @@ impl Swarm {
         };
         let actions = rng.random_range(20..=120);
         let bursts = if rng.random() { rng.random_range(1..=2) } else { 0 };
+        // Last, so that seeds stand for what they stood for before there was a choice.
+        let encryption = draw_encryption(&mut rng, nodes);
+        // A handshake goes to and fro several times within its limit of time, and under RSA a byte
+        // takes a hundred times as long.
+        let (haste, max_frame_len) = match encryption {
+            PKCS1 => (8, max_frame_len.min(5_000)),
+            TLS => (4, max_frame_len),
+            _ => (1, max_frame_len),
+        };
+        let hasten = |link: LinkOptions| LinkOptions { latency: link.latency / haste, ..link };
+        let (link, link_back) = (hasten(link), link_back.map(hasten));
         Self {
             seed,
             nodes,
@@ -130,6 +146,7 @@ impl Swarm {
             actions,
             bursts,
             faults,
+            encryption,
         }
     }
 
@@ -145,15 +162,8 @@ impl Swarm {
         if let Some(link_back) = &self.link_back {
             world.set_return_options(link_back.clone());
         }
-        for _ in 0..self.nodes {
-            let config = Config {
-                max_outgoing: 0,
-                extension: self.extension,
-                compress: self.compress,
-                max_frame_len: self.max_frame_len,
-                ..Config::new(Protocol::new("mesh", "Plaintext"))
-            };
-            world.add(config, Recorder::default());
+        for number in 0..self.nodes {
+            world.add(self.config(number), Recorder::default());
         }
         world.link(&self.topology);
         if self.from_both_ends {
@@ -171,6 +181,21 @@ impl Swarm {
             deliveries: world.deliveries(),
             arrivals: world.arrivals(),
             trace_hash: world.trace_hash(),
+        }
+    }
+
+    /// The configuration of a node.
+    fn config(&self, number: usize) -> Config {
+        #[cfg(not(feature = "tls"))]
+        let _ = number;
+        Config {
+            max_outgoing: 0,
+            extension: self.extension,
+            compress: self.compress,
+            max_frame_len: self.max_frame_len,
+            #[cfg(feature = "tls")]
+            identity: identity_of(number),
+            ..Config::new(Protocol::new("mesh", self.encryption))
         }
     }
 
@@ -255,6 +280,27 @@ pub(super) fn longest_packet(world: &World, index: usize) -> usize {
     node.and_then(|node| node.longest_packet(world.now(), &[])).unwrap_or(max)
 }
 
+const PLAINTEXT: &str = "Plaintext";
+const PKCS1: &str = "PKCS1_v1.5";
+pub(super) const TLS: &str = "tls13-rpk/1";
+
+/// One small mesh in six is under RSA, and one in six under TLS, where the build has them.
+fn draw_encryption(rng: &mut StdRng, nodes: usize) -> &'static str {
+    match rng.random_range(0..6) {
+        0 if nodes <= 4 && cfg!(feature = "rsa") => PKCS1,
+        1 if nodes <= 8 && cfg!(feature = "tls") => TLS,
+        _ => PLAINTEXT,
+    }
+}
+
+/// The key of a node, the same in each of its lives.
+#[cfg(feature = "tls")]
+fn identity_of(number: usize) -> Option<Identity> {
+    let mut secret = [1; KEY_LEN];
+    secret.iter_mut().zip(number.to_le_bytes()).for_each(|(byte, part)| *byte ^= part);
+    Identity::from_secret(&secret).ok()
+}
+
 fn draw_link(rng: &mut StdRng) -> LinkOptions {
     let millis = |rng: &mut StdRng, most| Duration::from_millis(rng.random_range(0..=most));
     let latency = match rng.random_range(0..3) {
@@ -281,7 +327,7 @@ fn since_dawn(world: &World) -> Duration {
 /// What the scenario is, in a line.
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, nodes, topology, faults, .. } = self;
-        write!(f, "seed {seed}: {nodes} nodes, {topology:?}, {faults:?}")
+        let Self { seed, nodes, topology, faults, encryption, .. } = self;
+        write!(f, "seed {seed}: {nodes} nodes, {encryption}, {topology:?}, {faults:?}")
     }
 }

@@ -1,6 +1,6 @@
-//! Scripts for the properties `node` and `mesh`, written by hand: one for each part of their lives
-//! that a fuzzer would take long to come upon. The numbers are those of `node/steps.rs` and
-//! `mesh/mod.rs`, and of `node/peer.rs` for what is in a message.
+//! Scripts for the properties that read them, written by hand: one for each part of a life that a
+//! fuzzer would take long to come upon. The numbers are those of `node/steps.rs`, `mesh/mod.rs`,
+//! `rsa_records.rs` and `session.rs`, and of `node/peer.rs` for what is in a message.
 
 const ACCEPT: [u8; 2] = [0, 1 | 1 << 2];
 const DIAL: [u8; 2] = [0, 2 << 2];
@@ -207,4 +207,53 @@ pub(crate) fn mesh() -> Vec<Vec<u8>> {
             &[&hello, &ALL, &[19, 0, 0], &[20, 0, 2, 1], &[20, 0, 0, 0], &ALL],
         ),
     ]
+}
+
+pub(crate) fn rsa_records() -> Vec<Vec<u8>> {
+    const HI: [u8; 4] = [10, 2, b'h', b'i'];
+    let mut seeds = Vec::new();
+    for role in [0, 1] {
+        let with = |limit: u8, steps: &[&[u8]]| [&[role, limit, 7][..], &steps.concat()].concat();
+        seeds.extend([
+            with(0, &[]),
+            with(0, &[b"\x00\x0fGET / HTTP/1.1\r\n"]),
+            with(0, &[&[1], &[2], &[3], &[4]]),
+            with(0, &[&[3], &[4], &[1], &[2], &HI]),
+            with(0, &[b"\x00\x101000000000000000"]),
+            with(0, &[&[5], &HI, &[10, 0], &HI]),
+            with(1, &[&[5], &HI, &[10, 80], &[b'x'; 80], &HI]),
+            // A signature of another message, and one by another key.
+            with(0, &[&[5], &HI, &[9, 1, b'a', 1, b'b', 1]]),
+            with(0, &[&[5], &[9, 1, b'a', 1, b'a', 1], &[9, 1, b'a', 1, b'a', 0]]),
+            // Counts that are absurd, and blocks that are none.
+            with(0, &[&[5], &[7, 9, 0, 0, 0, 5, 0, 0, 0, 0, 1]]),
+            with(0, &[&[5], &[7, 5, 255, 255, 255, 255, 1]]),
+            with(2, &[&[5], &[10, 0], &HI]),
+            with(0, &[&[5], &HI, &[8], &HI]),
+        ]);
+    }
+    seeds
+}
+
+pub(crate) fn session() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for kind in [0, 1, 2] {
+        let with = |steps: &[&[u8]]| [&[kind][..], &steps.concat()].concat();
+        let (hi, ho): (&[u8], &[u8]) = (&[0, 0, 2, b'h', b'i'], &[0, 1, 2, b'h', b'o']);
+        let all: &[u8] = &[14, 0];
+        seeds.extend([
+            with(&[]),
+            with(&[hi, ho]),
+            with(&[all, all, hi, ho, all, &[3, 0, 255, 255], &[3, 1, 255, 255]]),
+            with(&[all, all, hi, &[4, 0, 4], &[6, 1, 9, 0], &[4, 1, 4], &[6, 1, 9, 0], &[4, 1, 1]]),
+            // A byte of the opening, and one of a message.
+            with(&[&[4, 0, 4], &[13, 1, 5, 0, 1], all, hi]),
+            with(&[all, all, hi, &[4, 0, 4], &[13, 1, 9, 0, 128], all, ho]),
+            with(&[all, all, hi, hi, &[4, 0, 4], &[13, 1, 60, 0, 1], all, &[12, 1], ho]),
+            with(&[all, all, hi, &[12, 0], ho, all]),
+            // Something wrong comes behind the own end.
+            with(&[all, all, hi, &[4, 0, 4], &[13, 1, 9, 0, 128], &[12, 1], all]),
+        ]);
+    }
+    seeds
 }

@@ -26,6 +26,8 @@ pub(crate) fn of(property: &str) -> Vec<Seed> {
         "message" => messages(),
         "node" => scripts::node(),
         "mesh" => scripts::mesh(),
+        "rsa_records" => scripts::rsa_records(),
+        "session" => scripts::session(),
         other => panic!("nobody seeds {other}"),
     };
     let name = |(index, data)| (format!("seed-{index:02}"), data);

@@ -7,6 +7,8 @@
 #[cfg(feature = "rsa")]
 mod bad_peers;
 mod bomb;
+#[cfg(feature = "tls")]
+mod sessions;
 
 use std::alloc::System;
 use std::fs;

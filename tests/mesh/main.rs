@@ -15,6 +15,8 @@ mod dialing;
 mod ending;
 mod idle;
 mod life;
+#[cfg(feature = "tls")]
+mod middle;
 mod queueing;
 mod raw;
 #[cfg(feature = "rsa")]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use rs2p::{Builder, CloseReason, ConnectError, Encryption, MeshSocket};
+use rs2p::{Builder, CloseReason, ConnectError, Encryption, MeshSocket, RecvError};
 
 use super::{PATIENCE, until};
 
@@ -43,12 +43,21 @@ fn everybody_hears_everybody(encryption: Encryption, count: usize) {
     for node in &nodes {
         assert!(node.close().is_clean());
     }
+    for node in &nodes {
+        assert_eq!(node.recv(), Err(RecvError::Closed), "nothing came on top");
+    }
 }
 
 #[cfg(feature = "tls")]
 #[test]
 fn a_ring_of_eight_under_tls() {
     everybody_hears_everybody(Encryption::Tls, 8);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_ring_of_32_under_tls() {
+    everybody_hears_everybody(Encryption::Tls, 32);
 }
 
 #[cfg(feature = "rsa")]

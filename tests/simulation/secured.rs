@@ -1,5 +1,7 @@
 //! Whole meshes under encryption, in virtual time.
 
+#[cfg(all(feature = "rsa", feature = "tls"))]
+use rs2p::sim::Swarm;
 use rs2p::sim::{Topology, World};
 use rs2p::{Config, Protocol};
 
@@ -34,6 +36,7 @@ fn live(world: &mut World, count: usize) {
 #[cfg(feature = "tls")]
 fn tls_world(count: u8, signatures: rs2p::Signatures) -> World {
     let mut world = World::new(11);
+    world.keep_trace();
     for number in 0..count {
         let identity = rs2p::Identity::from_secret(&[number + 1; 32]).unwrap();
         let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
@@ -45,20 +48,41 @@ fn tls_world(count: u8, signatures: rs2p::Signatures) -> World {
     world
 }
 
+/// The traces agree but for the bytes that TLS makes of its entropy: what happened when, where and
+/// to whom, each event, and the length of everything that was sent.
 #[cfg(feature = "tls")]
 #[test]
-fn a_mesh_under_tls_lives_through_cuts_and_a_crash() {
+fn a_mesh_under_tls_lives_through_cuts_and_a_crash_and_repeats_but_for_its_bytes() {
     use rs2p::Signatures::{Never, WhereProven};
 
-    for (signatures, is_signed) in [(WhereProven, true), (Never, false)] {
+    let run = |signatures| {
         let mut world = tls_world(10, signatures);
         live(&mut world, 10);
         for number in 0..10 {
             let stats = world.node(number).unwrap().stats();
             assert_eq!(stats.dropped.forged, 0);
             // Each message is checked once, however many copies come.
-            assert_eq!(stats.verified, if is_signed { stats.delivered } else { 0 });
+            let verified = if signatures == Never { 0 } else { stats.delivered };
+            assert_eq!(stats.verified, verified);
         }
+        (world.trace().collect::<Vec<_>>(), world.trace_hash(), world.deliveries())
+    };
+    for signatures in [WhereProven, Never] {
+        let [once, again] = [run(signatures), run(signatures)];
+        let differ = once.0.iter().zip(&again.0).find(|(a, b)| a != b);
+        assert_eq!(differ, None);
+        assert_eq!(once, again);
+    }
+}
+
+/// Swarms draw every encryption, and what is drawn repeats.
+#[cfg(all(feature = "rsa", feature = "tls"))]
+#[test]
+fn a_swarm_of_each_encryption_holds_and_repeats() {
+    for encryption in ["Plaintext", "PKCS1_v1.5", "tls13-rpk/1"] {
+        let mut drawn = (0..1_000).map(Swarm::from_seed);
+        let swarm = drawn.find(|swarm| swarm.encryption == encryption).unwrap();
+        assert_eq!(swarm.run(), swarm.run(), "{swarm}");
     }
 }
 

@@ -57,7 +57,10 @@ const ROOMS: [Room; 21] = [
             "conn_id",
         ],
     ),
-    pure("sim", &["node", "rsa", "wire", "time", "event", "error", "conn_id"]),
+    pure(
+        "sim",
+        &["node", "session", "rsa", "identity", "wire", "time", "event", "error", "conn_id"],
+    ),
     edge("keystore", &["identity", "secret"]),
     edge("driver", &["node", "rsa", "time", "event", "error", "wire", "conn_id"]),
     edge("message", &["driver", "event", "error", "wire"]),

@@ -13,6 +13,8 @@ mod ending;
 mod flooding;
 mod hold;
 mod links;
+#[cfg(feature = "tls")]
+mod middle;
 mod net;
 mod peers;
 #[cfg(feature = "tls")]
@@ -32,6 +34,8 @@ mod seeds;
 mod signed;
 mod storm;
 mod takeover;
+#[cfg(feature = "tls")]
+mod tap;
 #[cfg(feature = "rsa")]
 mod victim;
 

@@ -18,10 +18,10 @@ pub(super) const WALL: UnixTime = UnixTime::from_secs(1_466_965_490);
 const LATENCY: Duration = Duration::from_millis(1);
 
 /// One end of a link: which node, and which of its connections.
-type End = (usize, ConnId);
+pub(super) type End = (usize, ConnId);
 
 /// Something under way to one end.
-enum Parcel {
+pub(super) enum Parcel {
     Open,
     Refusal,
     Data(Bytes),
@@ -32,6 +32,9 @@ enum Parcel {
 pub(super) struct Net {
     pub(super) nodes: Vec<Node>,
     pub(super) now: Instant,
+    /// Somebody in the middle of one of the links.
+    #[cfg(feature = "tls")]
+    pub(super) tap: Option<super::tap::Tap>,
     events: Vec<Vec<Event>>,
     links: BTreeMap<End, End>,
     in_flight: BTreeMap<Instant, VecDeque<(End, Parcel)>>,
@@ -72,6 +75,8 @@ impl Net {
         Self {
             nodes: (0..count).map(node).collect(),
             now: Instant::ZERO,
+            #[cfg(feature = "tls")]
+            tap: None,
             events: vec![Vec::new(); count],
             links: BTreeMap::new(),
             in_flight: BTreeMap::new(),
@@ -290,12 +295,13 @@ impl Net {
     }
 
     fn send(&mut self, from: End, parcel: Parcel) {
-        if let Some(&to) = self.links.get(&from) {
-            self.post(to, parcel);
-        }
+        let Some(&to) = self.links.get(&from) else { return };
+        #[cfg(feature = "tls")]
+        let Some(parcel) = self.meddle(from, to, parcel) else { return };
+        self.post(to, parcel);
     }
 
-    fn post(&mut self, to: End, parcel: Parcel) {
+    pub(super) fn post(&mut self, to: End, parcel: Parcel) {
         self.in_flight.entry(self.now + LATENCY).or_default().push_back((to, parcel));
     }
 }

@@ -172,6 +172,9 @@ fn two_dials_at_once_become_one_link_and_nothing_is_lost() {
     let (heard, told) = (net.take_texts(0).len(), net.take_texts(1).len());
     assert!(heard > 30 && heard == told, "{heard}, {told}");
     assert!(net.nodes.iter().all(|node| node.connections.len() == 1));
+    // The one that was given up has ended in good order.
+    let cut_off = CloseReason::Encryption(SessionError::CutOff);
+    assert!(net.nodes.iter().all(|node| !troubles(node).contains(&cut_off)));
 }
 
 #[test]

@@ -48,10 +48,17 @@ impl TlsContext {
     ///
     /// [`IdentityError`] where TLS does not take the key, for which no cause is known.
     pub fn new(identity: &Identity, protocol_id: &str) -> Result<Self, IdentityError> {
-        Self::build(identity, protocol_id).map_err(|_| IdentityError::Damaged)
+        let shown = identity.public_key();
+        Self::build(identity, &shown, protocol_id).map_err(|_| IdentityError::Damaged)
     }
 
-    fn build(identity: &Identity, protocol_id: &str) -> Result<Self, Error> {
+    /// The context of somebody who shows a key that is not theirs.
+    #[cfg(test)]
+    pub(crate) fn forged(identity: &Identity, shown: &PublicKey, protocol_id: &str) -> Self {
+        Self::build(identity, shown, protocol_id).unwrap()
+    }
+
+    fn build(identity: &Identity, shown: &PublicKey, protocol_id: &str) -> Result<Self, Error> {
         let provider = Arc::new(CryptoProvider {
             cipher_suites: vec![
                 TLS13_AES_128_GCM_SHA256,
@@ -62,7 +69,7 @@ impl TlsContext {
             ..default_provider()
         });
         let key = any_eddsa_type(&PrivatePkcs8KeyDer::from(identity.pkcs8()))?;
-        let public = CertificateDer::from(identity.public_key().to_spki());
+        let public = CertificateDer::from(shown.to_spki());
         let certified = Arc::new(CertifiedKey::new(vec![public], key));
         let verifier = Arc::new(AnyKey { provider: Arc::clone(&provider) });
         let alpn = vec![format!("{ALPN_HEAD}{protocol_id}").into_bytes()];

@@ -12,7 +12,7 @@ mod context;
 mod tests;
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{BufRead, Write};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rustls::{AlertDescription, Connection, Error};
@@ -38,14 +38,18 @@ pub struct TlsSession {
     connection: Connection,
     input: BytesMut,
     failure: Option<SessionError>,
+    /// Whether the peer has said that it sends no more.
     has_ended: bool,
+    /// Whether this end has.
+    is_over: bool,
 }
 
 impl TlsSession {
     fn new(mut connection: Connection) -> Self {
         // What is encrypted is taken at once.
         connection.set_buffer_limit(None);
-        Self { connection, input: BytesMut::new(), failure: None, has_ended: false }
+        let input = BytesMut::new();
+        Self { connection, input, failure: None, has_ended: false, is_over: false }
     }
 
     /// Keeps bytes that arrived for the next step, and tells how many of them: no more than
@@ -53,19 +57,24 @@ impl TlsSession {
     #[must_use]
     pub fn received(&mut self, data: &[u8]) -> usize {
         let taken = data.get(..self.room()).unwrap_or(data);
-        if self.failure.is_none() {
+        if self.is_reading() {
             self.input.extend_from_slice(taken);
         }
         taken.len()
     }
 
-    /// The number of bytes that can be received before the next step. A failed session takes and
-    /// discards everything.
+    /// The number of bytes that can be received before the next step. A session that has failed or
+    /// was ended takes and discards everything.
     pub fn room(&self) -> usize {
-        match self.failure {
-            Some(_) => usize::MAX,
-            None => MAX_BUFFERED_LEN.saturating_sub(self.input.len()),
+        if self.is_reading() {
+            MAX_BUFFERED_LEN.saturating_sub(self.input.len())
+        } else {
+            usize::MAX
         }
+    }
+
+    fn is_reading(&self) -> bool {
+        self.failure.is_none() && !self.is_over
     }
 
     /// Works on what was received.
@@ -78,36 +87,45 @@ impl TlsSession {
         let mut progress = Progress { is_idle: true, ..Progress::default() };
         while self.failure.is_none() && !self.input.is_empty() {
             progress.spent = 1;
-            match self.work() {
-                Ok(Some(plain)) => progress.messages.push(plain),
-                Ok(None) => {}
-                Err(error) => {
-                    self.failure = Some(error);
-                    self.input = BytesMut::new();
-                }
+            if let Err(error) = self.work() {
+                self.failure = Some(error);
+                self.input = BytesMut::new();
             }
+            progress.messages.extend(self.take_plain());
+        }
+        if self.input.is_empty() {
+            // A link at rest holds no buffer.
+            self.input = BytesMut::new();
         }
         match self.failure {
             Some(error) if progress.messages.is_empty() => Err(error),
-            _ => Ok(progress),
+            // The fault is still to be told.
+            Some(_) => Ok(Progress { is_idle: false, ..progress }),
+            None => Ok(progress),
         }
     }
 
-    /// Takes a part of the input, and what it decrypts to.
-    fn work(&mut self) -> Result<Option<Bytes>, SessionError> {
+    /// Has a part of the input decrypted.
+    fn work(&mut self) -> Result<(), SessionError> {
         let taken = self.connection.read_tls(&mut &self.input[..]);
         // Nothing counts behind the peer's word that it sends no more.
         let taken = taken.map_err(|_| SessionError::Corrupt)?;
         self.input.advance(if taken == 0 { self.input.len() } else { taken });
         let state = self.connection.process_new_packets().map_err(|error| fault_of(&error))?;
         self.has_ended |= state.peer_has_closed();
-        let len = state.plaintext_bytes_to_read();
-        if len == 0 {
-            return Ok(None);
+        Ok(())
+    }
+
+    /// Takes what has been decrypted, which may stand in front of a fault.
+    fn take_plain(&mut self) -> Option<Bytes> {
+        let mut plain = Vec::new();
+        let mut reader = self.connection.reader();
+        while let Ok(piece @ [_, ..]) = reader.fill_buf() {
+            plain.extend_from_slice(piece);
+            let len = piece.len();
+            reader.consume(len);
         }
-        let mut plain = vec![0; len];
-        self.connection.reader().read_exact(&mut plain).map_err(|_| SessionError::Corrupt)?;
-        Ok(Some(plain.into()))
+        (!plain.is_empty()).then(|| plain.into())
     }
 
     /// Encrypts bytes of the stream, to be taken by [`TlsSession::take_transmit`].
@@ -125,9 +143,12 @@ impl TlsSession {
             .map_err(|_| SendError::Failed(SessionError::Corrupt))
     }
 
-    /// Says that nothing more will be sent.
+    /// Says that nothing more will be sent. Nothing is read any more either: rustls takes it for a
+    /// mistake of its caller (a debug assertion) if it has to complain about the peer behind that.
     pub fn end(&mut self) {
         self.connection.send_close_notify();
+        self.is_over = true;
+        self.input = BytesMut::new();
     }
 
     /// Takes what is to be written next.

@@ -76,13 +76,14 @@ fn what_is_sent_arrives_both_ways_and_nothing_of_it_is_on_the_wire() {
     let long = vec![b'x'; 300_000];
     ends[0].send(b"to the acceptor").unwrap();
     ends[1].send(&long).unwrap();
-    ends[1].end();
     let mut wire = Vec::new();
     let outcomes = run(&mut ends, |_, data| {
         wire.extend_from_slice(&data);
         data
     });
-    assert_eq!(outcomes, [Ok(long), Ok(b"to the acceptor".to_vec())]);
+    assert!(outcomes == [Ok(long), Ok(b"to the acceptor".to_vec())]);
+    ends[1].end();
+    assert_eq!(run(&mut ends, keep), [Ok(vec![]), Ok(vec![])]);
     assert!(!wire.windows(8).any(|window| window == b"acceptor" || window == b"xxxxxxxx"));
     assert_eq!(ends.each_ref().map(TlsSession::has_ended), [true, false]);
 }
@@ -118,13 +119,13 @@ fn a_bit_flipped_anywhere_in_the_handshake_establishes_nothing_at_one_end_at_lea
     });
     for from in [0, 1] {
         let total: usize = lens[from].iter().sum();
-        for at in 0..total {
+        for (at, bit) in (0..total).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let mut ends = ends();
             let mut seen = 0;
             let outcomes = run(&mut ends, |end, mut data| {
                 if end == from {
                     if let Some(byte) = at.checked_sub(seen).and_then(|at| data.get_mut(at)) {
-                        *byte ^= 1;
+                        *byte ^= 1 << bit;
                     }
                     seen += data.len();
                 }
@@ -166,6 +167,19 @@ fn a_reflected_or_replayed_stream_establishes_nothing() {
 }
 
 #[test]
+fn a_key_without_its_secret_proves_nothing() {
+    let forged = || TlsContext::forged(&identity(3), &identity(2).public_key(), "mesh");
+    let mut ends = [context(1, "mesh").dial().unwrap(), forged().accept().unwrap()];
+    let outcomes = run(&mut ends, keep);
+    assert_eq!(outcomes[0], Err(SessionError::NoProof));
+    assert!(matches!(outcomes[1], Err(SessionError::Alert(_))), "{:?}", outcomes[1]);
+    let mut ends = [forged().dial().unwrap(), context(1, "mesh").accept().unwrap()];
+    let outcomes = run(&mut ends, keep);
+    assert_eq!(outcomes[1], Err(SessionError::NoProof));
+    assert_eq!(ends[1].peer_key(), None);
+}
+
+#[test]
 fn input_is_bounded() {
     let mut acceptor = context(2, "mesh").accept().unwrap();
     assert_eq!(acceptor.received(&[0x16; 100_000]), MAX_BUFFERED_LEN);
@@ -173,4 +187,36 @@ fn input_is_bounded() {
     assert!(acceptor.step().is_err());
     assert_eq!(acceptor.received(&[0x16; 100_000]), 100_000);
     assert_eq!(acceptor.input.len(), 0);
+}
+
+#[test]
+fn a_fault_behind_good_bytes_is_told_at_once() {
+    let mut ends = ends();
+    let _ = run(&mut ends, keep);
+    ends[0].send(b"good").unwrap();
+    let good = ends[0].take_transmit().unwrap();
+    ends[0].send(b"bad").unwrap();
+    let mut bad = ends[0].take_transmit().unwrap().to_vec();
+    *bad.last_mut().unwrap() ^= 1;
+    let _ = ends[1].received(&[&good[..], &bad].concat());
+    let progress = ends[1].step().unwrap();
+    assert_eq!(progress.messages, ["good"]);
+    assert!(!progress.is_idle, "there is more to say");
+    assert_eq!(ends[1].step(), Err(SessionError::Corrupt));
+}
+
+#[test]
+fn what_arrives_behind_the_end_is_not_looked_at() {
+    for waits in [true, false] {
+        let mut ends = ends();
+        let _ = run(&mut ends, keep);
+        let rubbish = [0x17, 3, 3, 0, 20].into_iter().chain([0; 20]).collect::<Vec<_>>();
+        if waits {
+            let _ = ends[1].received(&rubbish);
+        }
+        ends[1].end();
+        assert_eq!(ends[1].received(&vec![0x17; 100_000]), 100_000);
+        let _ = ends[1].received(&rubbish);
+        assert_eq!(ends[1].step().map(|progress| progress.messages.len()), Ok(0));
+    }
 }

@@ -20,7 +20,10 @@ mod message;
 mod node;
 mod packets;
 mod peers;
+#[cfg(feature = "rsa")]
+mod rsa_records;
 mod script;
+mod session;
 mod upkeep;
 
 /// One thing that must hold for all bytes.
@@ -33,7 +36,7 @@ pub(crate) struct Property {
 }
 
 /// Every property, in the order of `fuzz/README.md`.
-pub(crate) const PROPERTIES: [Property; 9] = [
+pub(crate) const PROPERTIES: [Property; 11] = [
     Property { name: "frame_chunks", check: frame_chunks::check },
     Property { name: "packets", check: packets::check },
     Property { name: "decompress", check: decompress::check },
@@ -43,4 +46,14 @@ pub(crate) const PROPERTIES: [Property; 9] = [
     Property { name: "message", check: message::check },
     Property { name: "node", check: node::check },
     Property { name: "mesh", check: mesh::check },
+    Property { name: "rsa_records", check: rsa_records },
+    Property { name: "session", check: session::check },
 ];
+
+/// Holds of everything in a build without RSA, which has no such records.
+fn rsa_records(data: &[u8]) {
+    #[cfg(feature = "rsa")]
+    rsa_records::check(data);
+    #[cfg(not(feature = "rsa"))]
+    let _ = data;
+}
