@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
+use super::allowance::Allowance;
 use super::budget::Budget;
 use super::outgoing::Form;
 use crate::conn_id::ConnId;
@@ -28,6 +29,8 @@ pub(super) struct Connection {
     pub(super) session: Session,
     /// Whether the session has been established.
     pub(super) is_secured: bool,
+    /// How much the session may do in one turn.
+    pub(super) allowance: Allowance,
     /// What arrived and waits for the session.
     pub(super) sealed: BytesMut,
     /// Whether the driver has been told to read no more for now.
@@ -144,6 +147,7 @@ impl Connection {
             phase,
             session: Session::plaintext(),
             is_secured: false,
+            allowance: Allowance::new(now),
             sealed: BytesMut::new(),
             is_paused: false,
             awaits_key: false,

@@ -1,4 +1,4 @@
-//! The life of connections: dial, accept, bytes in, bytes out, the end.
+//! The life of connections: accept, bytes in, bytes out, the end.
 
 use std::net::SocketAddr;
 
@@ -10,10 +10,10 @@ use super::outgoing::Form;
 use super::timer::Timer;
 use super::{CloseMode, Node, Output, Refused};
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, DialError};
+use crate::error::CloseReason;
 use crate::event::{Direction, Event, Trouble};
 use crate::time::Instant;
-use crate::wire::{Address, LinkVerdict, NodeId};
+use crate::wire::{LinkVerdict, NodeId};
 
 /// How much work one connection may make in one turn: bytes of messages after decompression. A
 /// frame that begins within it is taken whole.
@@ -29,68 +29,6 @@ const SIGNATURE_COST: usize = 8 << 10;
 const MAX_TROUBLES: usize = 64;
 
 impl Node {
-    /// Opens a connection to `addr`. Its outcome comes as [`Event::Dialed`] or
-    /// [`Event::DialFailed`] with the id that this returns.
-    ///
-    /// # Errors
-    ///
-    /// [`DialError`], where there is no point in dialling.
-    pub fn dial(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, DialError> {
-        self.dial_for(now, addr, None)
-    }
-
-    /// Like [`Node::dial`], where the connection is closed unless this node answers; under TLS,
-    /// unless it proves to be this one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Node::dial`]. [`DialError::AlreadyDialing`] may be about a connection to whoever
-    /// answers, and [`DialError::AlreadyConnected`] about another node.
-    pub fn dial_peer(
-        &mut self,
-        now: Instant,
-        addr: SocketAddr,
-        id: NodeId,
-    ) -> Result<ConnId, DialError> {
-        self.dial_for(now, addr, Some(id))
-    }
-
-    pub(super) fn dial_for(
-        &mut self,
-        now: Instant,
-        addr: SocketAddr,
-        expected: Option<NodeId>,
-    ) -> Result<ConnId, DialError> {
-        if self.closing {
-            return Err(DialError::Closed);
-        }
-        if self.config.out_addr.as_ref().and_then(Address::socket_addr) == Some(addr) {
-            return Err(DialError::SelfConnection);
-        }
-        if let Err(denial) = self.rules.judge(now, addr.ip(), expected) {
-            self.stats.denied += 1;
-            return Err(DialError::Denied(denial));
-        }
-        // One that is on its way to another node is no way to this one.
-        let is_same = |other: &Connection| match other.expected.filter(|_| other.is_pending()) {
-            Some(meant) => expected == Some(meant),
-            None => true,
-        };
-        let dialed =
-            self.connections.iter().find(|(_, other)| other.is_dialed_to(addr) && is_same(other));
-        if let Some((&conn, connection)) = dialed {
-            return Err(match connection.peer() {
-                Some(peer) => DialError::AlreadyConnected(peer.id),
-                None => DialError::AlreadyDialing(conn),
-            });
-        }
-        let conn = self.open(now, addr, Phase::Dialing);
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.expected = expected;
-        }
-        Ok(conn)
-    }
-
     /// Takes a connection that `addr` has opened to this node.
     ///
     /// Nothing is sent on it before the other end's handshake has come: see PROTOCOL.md §3.1.

@@ -13,10 +13,12 @@
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
 mod admission;
+mod allowance;
 mod broadcast;
 mod budget;
 mod config;
 mod connection;
+mod dial;
 mod dial_policy;
 mod digest;
 mod dispatch;

@@ -12,7 +12,7 @@ use super::questions::Questions;
 use super::sorted_map::SortedMap;
 use super::timer::Timer;
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, DialError, LocateError, SendError, WhisperError};
+use crate::error::{CloseReason, LocateError, SendError, WhisperError};
 use crate::event::Event;
 use crate::time::Instant;
 use crate::wire::{
@@ -316,10 +316,7 @@ impl Node {
             Some(addr) => {
                 own.dials_left -= 1;
                 if let Err(error) = self.dial_for(now, addr, Some(response.id)) {
-                    log::debug!("{} does not dial {addr}: {error}", self.id.short());
-                    if let DialError::Denied(denial) = error {
-                        self.on_unreachable(&response.id, CloseReason::Denied(denial));
-                    }
+                    self.on_not_dialed(&response.id, addr, error);
                 }
             }
             None => own.failure = Some(WhisperError::NotDialable),

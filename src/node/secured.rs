@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use rand::RngExt;
 
+use super::allowance::MAX_UNITS;
 #[cfg(feature = "rsa")]
 use super::connection::Connection;
 #[cfg(feature = "rsa")]
@@ -22,10 +23,6 @@ use crate::session::rsa::SIZE_REQUEST;
 use crate::session::{Session, SessionError};
 use crate::time::Instant;
 use crate::wire::NodeId;
-
-/// How much work the session of one connection does in one turn, in the units of
-/// [`Session::step`].
-pub(super) const TURN_UNITS: usize = 1;
 
 /// The most bytes that wait for a session. The driver reads no more while one has a turn to come.
 const MAX_SEALED_LEN: usize = 256 << 10;
@@ -135,13 +132,21 @@ impl Node {
         let first: Option<[u8; 4]> = connection.sealed.first_chunk().copied();
         let session = &mut connection.session;
         let mut plain = BytesMut::new();
-        let mut left = TURN_UNITS;
+        // An empty message is py2p's word that no more follows.
+        let mut has_ended = false;
+        // The units of RSA alone are dear.
+        let is_dear = self.config.protocol.encryption() == PKCS1;
+        let units = if is_dear { connection.allowance.units(now) } else { MAX_UNITS };
+        let mut left = units;
         let outcome = loop {
             let taken = session.received(&connection.sealed);
             connection.sealed.advance(taken);
             match session.step(left) {
                 Ok(progress) => {
-                    progress.messages.iter().for_each(|piece| plain.extend_from_slice(piece));
+                    for piece in progress.messages {
+                        has_ended |= is_dear && piece.is_empty();
+                        plain.extend_from_slice(if has_ended { b"" } else { &piece });
+                    }
                     left = left.saturating_sub(progress.spent);
                     if progress.is_idle && connection.sealed.is_empty() {
                         break Ok(true);
@@ -153,6 +158,7 @@ impl Node {
                 Err(error) => break Err(error),
             }
         };
+        connection.allowance.spend(units.saturating_sub(left));
         let is_done = connection.closes_when_flushed && session.is_flushed();
         let has_begun = session.is_established() && !connection.is_secured;
         connection.is_secured |= has_begun;
@@ -167,6 +173,7 @@ impl Node {
             self.take_in(now, conn, &plain);
         }
         match outcome {
+            _ if has_ended => self.end(now, conn, CloseReason::Remote, CloseMode::Flush),
             Ok(is_idle) => self.end_turn(conn, is_idle),
             Err(error) => self.on_session_error(now, conn, error, first),
         }

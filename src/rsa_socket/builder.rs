@@ -55,8 +55,9 @@ impl RsaSocketBuilder {
         self
     }
 
-    /// The longest time that any one call waits, [`RsaSocketBuilder::connect`] among them; a
-    /// listener gives it to the sockets that it accepts. Default for ever.
+    /// The longest time that any one call waits, [`RsaSocketBuilder::connect`] and
+    /// [`RsaListener::accept`] among them; a listener gives it to the sockets that it accepts, whose
+    /// peers have as long to exchange keys. Default for ever.
     pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
         self.settings.timeout = timeout;
         self
@@ -85,7 +86,7 @@ impl RsaSocketBuilder {
     pub fn bind(self, addr: impl ToSocketAddrs) -> Result<RsaListener, RsaSocketError> {
         let key = self.make_key()?;
         let listener = TcpListener::bind(addr).map_err(RsaSocketError::Io)?;
-        Ok(RsaListener::new(listener, key, self.settings))
+        RsaListener::new(listener, key, self.settings).map_err(RsaSocketError::Io)
     }
 
     fn make_key(&self) -> Result<PrivateKey, RsaSocketError> {
@@ -104,6 +105,10 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     pub(super) fn link(
         &self,
         stream: TcpStream,

@@ -10,12 +10,10 @@ use bytes::{Buf, Bytes};
 
 use super::RsaSocketError;
 use super::deadline::Deadline;
-use crate::rsa::{PrivateKey, PublicKey};
+use crate::rsa::{KeySize, PrivateKey, PublicKey};
 use crate::session::SendError;
 use crate::session::rsa::RsaSession;
 
-/// Units of work that one call does before it lets others at the session: some 15 ms at 1,024 bits.
-const BUDGET: usize = 32;
 /// The most bytes that are read at once.
 const READ_LEN: usize = 16 << 10;
 
@@ -134,11 +132,13 @@ impl Link {
         if len > max {
             return Err(RsaSocketError::TooLong { len, max });
         }
+        let deadline = self.write_deadline();
         self.exchange()?;
         let mut is_broken = lock(&self.is_broken);
         if *is_broken {
             return Err(RsaSocketError::Closed);
         }
+        deadline.left()?;
         lock(&self.shared).session.send(message).map_err(|error| match error {
             SendError::TooLong { len, max } => RsaSocketError::TooLong { len, max },
             SendError::Failed(_) => RsaSocketError::BadPeer,
@@ -147,8 +147,8 @@ impl Link {
         })?;
         // The message is in the queue now: unless all of it is written it stands in the way.
         *is_broken = true;
-        let deadline = self.write_deadline();
         while !lock(&self.shared).session.is_flushed() {
+            deadline.left()?;
             self.step()?;
             self.write_transmits_locked(deadline)?;
         }
@@ -188,7 +188,7 @@ impl Link {
     /// Has the session work for a while; whether it has nothing more to do.
     fn step(&self) -> Result<bool, RsaSocketError> {
         let mut shared = lock(&self.shared);
-        match shared.session.step(BUDGET) {
+        match shared.session.step(budget(self.key.size())) {
             Ok(progress) => {
                 shared.messages.extend(progress.messages);
                 Ok(progress.is_idle)
@@ -259,7 +259,29 @@ impl Link {
     }
 }
 
+/// Units of work that one call does before it lets others at the session and looks at the clock:
+/// some 15 ms at 1,024 bits, 40 ms at 4,096, and at 8,192 the quarter of a second that one takes.
+fn budget(size: KeySize) -> usize {
+    match size.bits() {
+        4_096.. => 1,
+        2_048.. => 4,
+        _ => 32,
+    }
+}
+
 /// Nothing here panics while it holds a lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_larger_the_key_the_sooner_a_call_looks_at_the_clock() {
+        let budgets =
+            [354, 1_024, 2_048, 4_096, 8_192].map(|bits| budget(KeySize::weak(bits).unwrap()));
+        assert_eq!(budgets, [32, 32, 4, 1, 1]);
+    }
 }

@@ -122,8 +122,8 @@ impl RsaSocket {
     ///
     /// # Errors
     ///
-    /// [`RsaSocketError`]. If it is [`RsaSocketError::TimedOut`] and a part of the message was
-    /// written, nothing can be sent on this connection any more.
+    /// [`RsaSocketError`]. If it is [`RsaSocketError::TimedOut`] and the message was begun, nothing
+    /// can be sent on this connection any more.
     #[doc(alias = "sendall")]
     pub fn send(&self, message: &[u8]) -> Result<(), RsaSocketError> {
         self.link.send(message)
@@ -210,7 +210,8 @@ impl RsaSocket {
         self.link.set_read_timeout(timeout);
     }
 
-    /// As [`RsaSocket::set_timeout`], for calls that send, once keys are exchanged.
+    /// As [`RsaSocket::set_timeout`], for calls that send; the exchange of keys is a part of the
+    /// first.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) {
         self.link.set_write_timeout(timeout);
     }

@@ -1,5 +1,7 @@
 //! Two sockets on loopback, or one and somebody who means it ill.
 
+mod attacks;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::LazyLock;

@@ -135,6 +135,13 @@ mod tests {
             let cut = payload.iter().take(2).map(Vec::as_slice);
             assert_eq!(Control::decode(cut), None);
         }
+        // As PROTOCOL.md has them.
+        let words: Vec<&[u8]> = RefusalReason::ALL.iter().map(|reason| reason.word()).collect();
+        let expected =
+            "secret missing,secret wrong,denied,wrong peer,false id,unsigned,other".as_bytes();
+        assert_eq!(words.join(&b','), expected);
+        let payload = Control::Refused(RefusalReason::Denied).encode();
+        assert_eq!(payload, [&b"rs2p"[..], b"refused", b"denied"]);
         let later = [CONTROL_WORD.as_bytes(), REFUSED, b"\x1b[2J too tall"];
         assert_eq!(Control::decode(later), Some(Control::Refused(RefusalReason::Other)));
     }

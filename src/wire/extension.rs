@@ -158,6 +158,11 @@ mod tests {
         }
         let unsigned = Extension::parse(b"rs2p incarnation=1 link=1 Signed signed=1");
         assert_eq!(unsigned, Some(Extension::new(1, 1)));
+        let extension = Extension { secret: proof, ..extension };
+        assert!(extension.to_string().ends_with(
+            " link=0000000000000000 secret=\
+             0008101820283038404850586068707880889098a0a8b0b8c0c8d0d8e0e8f0f8"
+        ));
     }
 
     #[test]

@@ -89,7 +89,8 @@ fn a_secret_is_made_and_never_shown() {
     folder.printed("keygen");
     let expected =
         "error: the secret of the mesh cannot be used: node.key: not the secret of a mesh\n";
-    assert_eq!(folder.refusal("node --secret-file node.key", 1), expected);
+    assert_eq!(folder.refusal("node --secret-file node.key --identity new.key", 1), expected);
+    assert!(!folder.path("new.key").exists(), "a key was made for no node");
 }
 
 #[test]

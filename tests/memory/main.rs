@@ -4,6 +4,8 @@
 //! the tests take turns. The C library behind `lzma` allocates past it; on Linux the resident
 //! memory of the process is looked at as well.
 
+#[cfg(feature = "rsa")]
+mod bad_peers;
 mod bomb;
 
 use std::alloc::System;

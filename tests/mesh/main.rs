@@ -17,8 +17,12 @@ mod idle;
 mod life;
 mod queueing;
 mod raw;
+#[cfg(feature = "rsa")]
+mod rsa_attacks;
 #[cfg(any(feature = "rsa", feature = "tls"))]
 mod secured;
+#[cfg(feature = "rsa")]
+mod stranger;
 
 use std::thread;
 use std::time::Duration;

@@ -163,6 +163,48 @@ fn every_fault_under_keys_ends_in_the_same_silence() {
 }
 
 #[test]
+fn faults_of_somebody_who_was_dialed_end_in_the_same_silence() {
+    let mut victim = Victim::new();
+    let size = b"1024            ";
+    let key = format!("{:<1024}", key_text());
+    let answers = [
+        ("no size", b"HTTP/1.1 400 Bad".to_vec()),
+        ("size", b"999999999999999 ".to_vec()),
+        ("size", b"88              ".to_vec()),
+        ("key", [&size[..], &[b' '; 1_024]].concat()),
+        ("request", [&size[..], key.as_bytes(), b"Requesting the key"].concat()),
+        ("block", [&size[..], key.as_bytes(), QUESTIONS.as_bytes(), &[0; 64]].concat()),
+    ];
+    for (what, answer) in answers {
+        let conn = open(&mut victim, Role::Server);
+        victim.receive(conn, &answer);
+        assert!(!victim.closed.contains_key(&conn), "{what}: closed at once");
+        victim.wait(49);
+        assert!(!victim.closed.contains_key(&conn), "{what}: closed soon");
+        victim.wait(151);
+        assert_eq!(victim.closed[&conn].0, CloseMode::Abort, "{what}");
+        let said = String::from_utf8(victim.take_said(conn)).unwrap();
+        // Its handshake would have come behind its key.
+        assert!(said.len() <= 33 + 16 + 512, "{what}: {said}");
+        assert_eq!(victim.used().0, 0, "{what}");
+    }
+}
+
+#[test]
+fn an_empty_message_is_the_end_and_nothing_counts_behind_it() {
+    let mut victim = Victim::new();
+    let mut peer = Peer::joins(&mut victim, "peer");
+    let mut seal = |sequence, text| peer.seal(&broadcast(victim.now, "peer", sequence, text));
+    let (before, behind) = (seal(1, "before"), seal(2, "behind"));
+    let end = peer.seal(b"");
+    victim.receive(peer.conn, &[before, end, behind].concat());
+    assert_eq!(victim.texts, ["before"]);
+    assert_eq!(victim.closed[&peer.conn].0, CloseMode::Flush);
+    assert_eq!(victim.node.troubles().count(), 0, "it left in good order");
+    assert_eq!(victim.used(), (0, 0));
+}
+
+#[test]
 fn a_neighbor_that_commits_a_fault_behind_much_work_ends_in_the_same_silence() {
     let mut victim = Victim::new();
     let mut peer = Peer::joins(&mut victim, "neighbor");

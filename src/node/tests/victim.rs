@@ -153,6 +153,12 @@ impl Victim {
         }
     }
 
+    /// The most work that a turn of these connections makes.
+    pub(super) fn units_of(&mut self, conns: BTreeSet<ConnId>) -> usize {
+        let (node, now) = (&mut self.node, self.now);
+        conns.iter().map(|conn| node.connections.get_mut(conn).unwrap().allowance.units(now)).sum()
+    }
+
     /// Turns until no connection wants one.
     pub(super) fn settle(&mut self) {
         for _ in 0..MAX_TURNS {

@@ -47,13 +47,14 @@ fn open(options: &Options) -> Result<MeshSocket, NodeError> {
         .subnet(&options.subnet)
         .max_outgoing(options.max_outgoing)
         .compressions(options.compressions);
-    #[cfg(feature = "tls")]
-    if let Some(path) = &options.identity {
-        builder = builder.identity(Identity::load_or_create(path).map_err(NodeError::Identity)?);
-    }
+    // The secret first: no key is made for a node that cannot be opened for want of one.
     #[cfg(feature = "tls")]
     if let Some(path) = &options.secret {
         builder = builder.secret(MeshSecret::load(path).map_err(NodeError::Secret)?);
+    }
+    #[cfg(feature = "tls")]
+    if let Some(path) = &options.identity {
+        builder = builder.identity(Identity::load_or_create(path).map_err(NodeError::Identity)?);
     }
     if let Some(address) = &options.out_addr {
         builder = builder.out_addr(address.clone());
