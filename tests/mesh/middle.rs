@@ -135,9 +135,13 @@ fn whatever_is_done_in_the_middle_the_mesh_goes_on_and_nothing_wrong_arrives() {
                 reason,
                 CloseReason::Encryption(SessionError::CutOff) | CloseReason::Network(_)
             ),
+            // A record that announces too much is waited for, as long as a handshake may take.
             (Flip { .. }, Err(ConnectError::Closed(reason))) => matches!(
                 reason,
-                CloseReason::Encryption(_) | CloseReason::WrongProtocol | CloseReason::Network(_)
+                CloseReason::Encryption(_)
+                    | CloseReason::WrongProtocol
+                    | CloseReason::HandshakeTimeout
+                    | CloseReason::Network(_)
             ),
             _ => false,
         };
