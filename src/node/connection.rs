@@ -187,6 +187,19 @@ impl Connection {
         }
     }
 
+    /// The id of the key that the other end has proven to hold, where the encryption proves any.
+    pub(super) fn proven_id(&self) -> Option<NodeId> {
+        #[cfg(feature = "tls")]
+        return self.session.peer_key().map(|key| key.node_id());
+        #[cfg(not(feature = "tls"))]
+        return None;
+    }
+
+    /// Who is at the other end, by its handshake or, where it came to none, by its key.
+    pub(super) fn known_id(&self) -> Option<NodeId> {
+        self.id().or_else(|| self.proven_id())
+    }
+
     /// Whether the id that the other end goes by is proven: a handshake with another is refused.
     pub(super) fn is_authenticated(&self) -> bool {
         self.session.is_authenticated()

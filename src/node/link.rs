@@ -308,7 +308,7 @@ impl Node {
                 }
             }
             _ if connection.is_pending() && !connection.is_incoming() => {
-                let (addr, id) = (connection.addr, connection.id());
+                let (addr, id) = (connection.addr, connection.known_id());
                 self.emit(Event::DialFailed { conn, addr, id, reason });
             }
             _ => {}
@@ -331,7 +331,7 @@ impl Node {
         if self.troubles.len() == MAX_TROUBLES {
             self.troubles.pop_front();
         }
-        let (time, addr, id) = (self.wall(now), connection.addr, connection.id());
+        let (time, addr, id) = (self.wall(now), connection.addr, connection.known_id());
         let is_authenticated = id.is_some() && connection.is_authenticated();
         self.troubles.push_back(Trouble { time, addr, id, is_authenticated, reason });
     }

@@ -211,10 +211,7 @@ impl Node {
 
     /// The id of the key that the other end has proven to hold, where the encryption proves any.
     pub(super) fn proven_id(&self, conn: ConnId) -> Option<NodeId> {
-        #[cfg(feature = "tls")]
-        return self.connections.get(&conn)?.session.peer_key().map(|key| key.node_id());
-        #[cfg(not(feature = "tls"))]
-        return self.connections.get(&conn).and(None);
+        self.connections.get(&conn)?.proven_id()
     }
 
     /// What is wrong with a handshake under the session of its connection.

@@ -44,7 +44,12 @@ fn a_denied_id_is_refused_whoever_dials_and_both_ends_know_why() {
         assert_eq!(troubles(&net.nodes[0]), [LISTED], "{dialer}");
         assert_eq!(troubles(&net.nodes[1]), [REFUSED], "{dialer}");
         let failed = if dialer == 0 { LISTED } else { REFUSED };
-        assert_eq!(reasons(&net.take_events(dialer)), [failed]);
+        let events = net.take_events(dialer);
+        assert_eq!(reasons(&events), [failed]);
+        let answered = [identity(0).node_id(), id][acceptor];
+        assert!(matches!(events[0], Event::DialFailed { id, .. } if id == Some(answered)));
+        let told = net.nodes[0].troubles().next().unwrap();
+        assert_eq!((told.id, told.is_authenticated), (Some(id), true), "who was denied");
         assert_eq!(net.nodes[0].stats().frames_out, 1, "only why");
         for index in 0..2 {
             assert_eq!(net.nodes[index].stats().received, 0);
