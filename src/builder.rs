@@ -98,9 +98,9 @@ impl Builder {
         self
     }
 
-    /// The encryption of the mesh's connections. Default [`Encryption::Tls`] in a build with the
-    /// feature `tls`; another has no default. The company of py2p nodes is asked for in so many
-    /// words: [`Encryption::Plaintext`], or [`Encryption::Rsa`] where they have that.
+    /// The encryption of the mesh's connections. Default [`Encryption::DEFAULT`]: TLS in a build
+    /// with the feature `tls`; another has no default. The company of py2p nodes is asked for in so
+    /// many words: [`Encryption::Plaintext`], or `Encryption::Rsa` where they have that.
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);
         self
