@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A message that another node sent.
 ///
-/// In a plaintext mesh nothing in it is proven: any neighbor can state any sender. See
+/// In plaintext and under RSA nothing in it is proven: any neighbor can state any sender. See
 /// [`Message::is_authenticated`]. It does not keep the socket that received it open; without that
 /// there is no replying.
 #[derive(Clone)]

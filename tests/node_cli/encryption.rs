@@ -151,6 +151,22 @@ fn a_program_can_drive_nodes_of_each_encryption() {
         let mut second = Running::start(&format!("--json --encryption {name} --connect {addr}"));
         second.until("peer_join");
         second.say(r#"{"cmd": "send", "packets": ["hello"]}"#);
-        first.until("hello");
+        let message: Value = serde_json::from_str(&first.until("hello")).unwrap();
+        assert_eq!(message["authenticated"], encryption == "tls");
+    }
+}
+
+#[test]
+fn a_message_that_anybody_could_have_made_is_marked_in_the_chat() {
+    for (encryption, mark) in [("plaintext", " (unproven)"), ("tls", "")] {
+        let mut chat = Running::start(&format!("--encryption {encryption}"));
+        let encryption = if mark.is_empty() { Encryption::Tls } else { Encryption::Plaintext };
+        let node = MeshSocket::builder().encryption(encryption).bind("127.0.0.1:0").unwrap();
+        let id = node.connect(chat.addr()).unwrap();
+        let sender = node.id().short().to_owned();
+        node.send(&["to all"]).unwrap();
+        assert_eq!(chat.until("to all"), format!("#1 {sender}{mark}: to all"));
+        node.whisper(&id, &["to you"]).unwrap();
+        assert_eq!(chat.until("to you"), format!("#2 {sender}{mark} whispers: to you"));
     }
 }

@@ -24,7 +24,8 @@ are read, and the end of the input closes the node.
 Connections are encrypted by TLS, and a node's id is made of a key that it proves to its neighbors.
 The key is kept in the file of --identity, or is a new one each time. Nodes of py2p are met under
 --encryption plaintext, which hides and proves nothing, or under rsa, py2p's own, which proves no
-more. All nodes of a mesh have the same encryption.
+more: there a message is marked (unproven), and anybody may have made it. All nodes of a mesh have
+the same encryption.
 
 Usage: rs2p node [OPTIONS]
 
@@ -76,9 +77,10 @@ true, ...}, or by \"ok\": false with `error`, a word, and `text`. Commands are d
   id | ping | quit
 Packets are \"packets\", texts, or \"packets_hex\". A message has a number `n`, `main`, `sender`,
 `sender_hex`, `id`, `time`, `packets` (null where one is no UTF-8), `packets_hex`,
-`compression_fail`, and `at`, when it came. The last 4096 messages, and of those 64 MiB, can be
-received or replied to; `lost` in `status` counts those that were discarded unread. One `recv` takes
-up to 8 MiB of messages; the next one goes on.
+`authenticated`, whether its sender is proven to have made it, `compression_fail`, and `at`, when it
+came. The last 4096 messages, and of those 64 MiB, can be received or replied to; `lost` in `status`
+counts those that were discarded unread. One `recv` takes up to 8 MiB of messages; the next one goes
+on.
 Events: ready, message, peer_join, peer_leave, exception, located, bye.
 
 Examples:

@@ -51,10 +51,11 @@ pub(super) fn events(room: &Room) {
 
 fn line(received: &Received, style: Style) -> String {
     let Received { number, message, .. } = received;
+    let proof = if message.is_authenticated() { "" } else { " (unproven)" };
     let how = if message.is_whisper() { " whispers" } else { "" };
     let number = style.dim(format_args!("#{number}"));
     let sender = style.name(message.sender().short());
-    format!("{number} {sender}{how}{}: {}", kind(message), contents(message))
+    format!("{number} {sender}{proof}{how}{}: {}", kind(message), contents(message))
 }
 
 /// A word of an application's own.
