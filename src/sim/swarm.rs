@@ -140,7 +140,8 @@ impl Swarm {
             link,
             link_back,
             from_both_ends,
-            extension,
+            // TLS is spoken by our own nodes alone.
+            extension: extension || encryption == TLS,
             compress,
             max_frame_len,
             actions,

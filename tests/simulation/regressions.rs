@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rs2p::sim::{Swarm, SwarmReport};
 
-const FOUND: [(u64, &str); 6] = [
+const FOUND: [(u64, &str); 7] = [
+    (26, "a scenario under TLS whose nodes were to do without their extension"),
     (199, "a check that took two lives of one neighbor for one"),
     (5, "a message that compression made longer than its receiver takes"),
     (16, "a peers list longer than the node's own limit on messages"),
