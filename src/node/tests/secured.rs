@@ -198,6 +198,20 @@ fn a_connection_that_ends_without_a_goodbye_was_cut_off() {
 }
 
 #[test]
+fn a_probe_is_no_trouble_to_the_node_that_is_probed() {
+    let cut_off = CloseReason::Encryption(SessionError::CutOff);
+    for (said, expected) in [(&b""[..], vec![]), (b"\x16", vec![cut_off])] {
+        let mut server = node(tls(0), 0);
+        let conn = server.accept(ms(0), addr(1)).unwrap();
+        server.handle_input(ms(1), Input::Received { conn, data: said });
+        server.handle_input(ms(2), Input::Ended { conn });
+        server.handle_input(ms(3), Input::Closed { conn, error: None });
+        assert!(server.connections.is_empty());
+        assert_eq!(troubles(&server), expected);
+    }
+}
+
+#[test]
 fn a_silent_end_is_given_up_and_rubbish_is_told() {
     let mut server = node(tls(0), 0);
     let silent = server.accept(ms(0), addr(1)).unwrap();

@@ -42,6 +42,8 @@ pub struct TlsSession {
     has_ended: bool,
     /// Whether this end has.
     is_over: bool,
+    /// Whether anything has arrived.
+    has_begun: bool,
 }
 
 impl TlsSession {
@@ -49,7 +51,8 @@ impl TlsSession {
         // What is encrypted is taken at once.
         connection.set_buffer_limit(None);
         let input = BytesMut::new();
-        Self { connection, input, failure: None, has_ended: false, is_over: false }
+        let (has_ended, is_over, has_begun) = (false, false, false);
+        Self { connection, input, failure: None, has_ended, is_over, has_begun }
     }
 
     /// Keeps bytes that arrived for the next step, and tells how many of them: no more than
@@ -57,6 +60,7 @@ impl TlsSession {
     #[must_use]
     pub fn received(&mut self, data: &[u8]) -> usize {
         let taken = data.get(..self.room()).unwrap_or(data);
+        self.has_begun |= !data.is_empty();
         if self.is_reading() {
             self.input.extend_from_slice(taken);
         }
@@ -164,9 +168,16 @@ impl TlsSession {
         self.failure.is_none() && !self.connection.is_handshaking()
     }
 
-    /// Whether the peer has said that it sends no more. A connection that ends without is cut off.
+    /// Whether the peer has said that it sends no more.
     pub fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// Whether a connection that ends now is cut off: the peer has not said that it sends no more.
+    /// Who dialled and has said nothing at all has only looked whether somebody answers here.
+    pub fn is_cut_off(&self) -> bool {
+        let was_tried = !self.has_begun && matches!(self.connection, Connection::Server(_));
+        !self.has_ended && !was_tried
     }
 
     /// The key that the peer has proven to hold, once the session is established.
