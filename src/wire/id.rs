@@ -57,8 +57,8 @@ impl IdText {
 /// The id of a node.
 ///
 /// py2p's nodes hash their address and a random salt, in base 58. To everybody else an id is
-/// opaque: a node takes any 1 to [`MAX_ID_LEN`] visible ASCII characters. An id is a claim and
-/// proves nothing.
+/// opaque: a node takes any 1 to [`MAX_ID_LEN`] visible ASCII characters. By itself an id is a claim
+/// and proves nothing; under TLS it is the hash of a key that its node proves to hold.
 ///
 /// ```
 /// use rs2p::NodeId;
