@@ -2,9 +2,9 @@
 
 use std::{fmt, mem, vec};
 
-/// A sorted vector with a map's interface: for dozens of entries, or hundreds that seldom change,
-/// since adding and removing one moves those behind it. There it is as fast as a [`BTreeMap`], of
-/// which each type of entry would add twelve kilobytes to every program.
+/// A sorted vector with a map's interface: for dozens of entries, or thousands that seldom
+/// change, since adding and removing one moves those behind it. There it is as fast as a
+/// [`BTreeMap`], of which each type of entry would add twelve kilobytes to every program.
 ///
 /// [`BTreeMap`]: std::collections::BTreeMap
 pub(super) struct SortedMap<K, V> {
