@@ -9,9 +9,9 @@ use super::allowance::MAX_UNITS;
 #[cfg(feature = "rsa")]
 use super::connection::Connection;
 #[cfg(feature = "rsa")]
-use super::encryption::POOL_COUNT;
-#[cfg(feature = "rsa")]
 use super::encryption::PKCS1;
+#[cfg(feature = "rsa")]
+use super::encryption::POOL_COUNT;
 use super::encryption::{self, Beginning};
 use super::timer::Timer;
 use super::{CloseMode, Node, Output};
@@ -20,9 +20,9 @@ use crate::error::{CloseReason, Misbehavior};
 use crate::event::Direction;
 #[cfg(feature = "rsa")]
 use crate::rsa::PrivateKey;
+use crate::session::SessionError;
 #[cfg(feature = "rsa")]
 use crate::session::rsa::SIZE_REQUEST;
-use crate::session::SessionError;
 use crate::time::Instant;
 use crate::wire::NodeId;
 
