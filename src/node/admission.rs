@@ -107,16 +107,16 @@ impl Node {
     /// Closes those whom the lists deny. Neighbors last: a connection that waits to take a
     /// neighbor's place must not get it now.
     fn close_denied(&mut self, now: Instant) {
-        let mut denied = Vec::new();
-        for (&conn, connection) in &self.connections {
+        let (mut others, mut neighbors) = (Vec::new(), Vec::new());
+        for (&conn, connection) in self.connections.iter() {
             let id = self.proven_id(conn).or_else(|| connection.id()).or(connection.expected);
             let verdict = self.rules.judge(now, connection.addr.ip(), id);
             if verdict == Err(Denial::Listed) && !connection.is_closing() {
-                denied.push((connection.peer().is_some(), conn));
+                let denied = if connection.peer().is_some() { &mut neighbors } else { &mut others };
+                denied.push(conn);
             }
         }
-        denied.sort_unstable();
-        for (_, conn) in denied {
+        for conn in others.into_iter().chain(neighbors) {
             self.end(now, conn, CloseReason::Denied(Denial::Listed), CloseMode::Abort);
         }
     }

@@ -54,7 +54,8 @@ impl Node {
             return Err(SendError::NoNeighbors);
         }
         let message = self.number(payload);
-        self.send_together(now, vec![Ok(message)]).pop().unwrap_or(Err(SendError::NoNeighbors))
+        let stated = self.state_origins(now, std::slice::from_ref(&message)).pop();
+        self.send_out(now, &message, &stated.unwrap_or_default(), 1)
     }
 
     /// Sends several messages, each as [`Node::broadcast`] does. In a mesh whose messages are

@@ -36,6 +36,7 @@ pub(super) struct Connection {
     /// Whether the driver has been told to read no more for now.
     pub(super) is_paused: bool,
     /// Whether the session cannot begin before there is a key for it.
+    #[cfg(feature = "rsa")]
     pub(super) awaits_key: bool,
     /// Whether the session has more to do than fitted its turn.
     pub(super) is_working: bool,
@@ -150,6 +151,7 @@ impl Connection {
             allowance: Allowance::new(now),
             sealed: BytesMut::new(),
             is_paused: false,
+            #[cfg(feature = "rsa")]
             awaits_key: false,
             is_working: false,
             closes_when_flushed: false,
@@ -203,6 +205,18 @@ impl Connection {
     /// Whether the id that the other end goes by is proven: a handshake with another is refused.
     pub(super) fn is_authenticated(&self) -> bool {
         self.session.is_authenticated()
+    }
+
+    /// Whether frames stand on it as they are. As [`Encryption::is_plaintext`], known when a build
+    /// is made that has nothing else.
+    ///
+    /// [`Encryption::is_plaintext`]: super::Encryption::is_plaintext
+    pub(super) fn is_plain(&self) -> bool {
+        #[cfg(feature = "rsa")]
+        if self.awaits_key {
+            return false;
+        }
+        matches!(self.session, Session::Plaintext(_))
     }
 
     /// Which form of a message the other end reads.

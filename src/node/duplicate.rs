@@ -267,7 +267,7 @@ impl Node {
     /// Others that waited for the word of `gone` wait for that of `heir` now.
     fn point_parked(&mut self, now: Instant, gone: ConnId, heir: ConnId) {
         let mut moved = Vec::new();
-        for (conn, connection) in &mut self.connections {
+        for (conn, connection) in self.connections.iter_mut() {
             if let Phase::Parked(parked) = &mut connection.phase {
                 if parked.incumbent == gone {
                     parked.incumbent = heir;

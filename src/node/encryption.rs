@@ -88,6 +88,27 @@ impl Encryption {
         }
     }
 
+    /// Whether frames stand on the connections as they are. Known when a build is made that has
+    /// nothing else, and then the compiler leaves out all that is for other encryptions.
+    pub(super) fn is_plaintext(&self) -> bool {
+        matches!(self, Self::Plaintext)
+    }
+
+    pub(super) fn is_rsa(&self) -> bool {
+        #[cfg(feature = "rsa")]
+        return matches!(self, Self::Rsa(_));
+        #[cfg(not(feature = "rsa"))]
+        return false;
+    }
+
+    /// Whether every peer proves the id that it goes by.
+    pub(super) fn proves_ids(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return matches!(self, Self::Tls(_));
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
     /// Lowers the limits that the encryption cannot keep.
     #[cfg_attr(
         not(feature = "rsa"),

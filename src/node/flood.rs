@@ -157,12 +157,9 @@ impl Node {
             .filter_map(|(_, conn)| Some((conn, self.connections.get(&conn)?.form())))
             .collect();
         let wants = |form| targets.iter().any(|&(_, wanted)| wanted == form);
-        let Ok(waterfall) = message.with_msg_type(Flag::Waterfall.as_bytes()) else { return };
-        let legacy = wants(Form::Legacy)
-            .then(|| waterfall.with_stated_id(message.id().as_bytes()).ok())
-            .flatten();
-        let extended =
-            wants(Form::Extended).then(|| waterfall.with_stated_id(stated).ok()).flatten();
+        let waterfall = |id: &[u8]| message.restated(Flag::Waterfall.as_bytes(), id).ok();
+        let legacy = wants(Form::Legacy).then(|| waterfall(message.id().as_bytes())).flatten();
+        let extended = wants(Form::Extended).then(|| waterfall(stated)).flatten();
         let mut outgoing = self.outgoing_forms(legacy, extended);
         if self.config.compress == Compress::WhenItPays && message.compression_fail() {
             outgoing.send_plain();

@@ -18,6 +18,7 @@ mod broadcast;
 mod budget;
 mod config;
 mod connection;
+mod connections;
 mod dial;
 mod dial_policy;
 mod digest;
@@ -50,7 +51,7 @@ mod throttle;
 mod timer;
 mod tools;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use rand::rngs::StdRng;
@@ -72,7 +73,7 @@ use crate::error::{CloseReason, ConfigError};
 use crate::event::{Event, PeerInfo, Trouble};
 use crate::time::{Instant, UnixTime};
 use crate::wire::{Address, Compressions, NodeId, PathfindingMessage};
-use connection::Connection;
+use connections::Connections;
 use echo::Echoes;
 use encryption::Encryption;
 use peers::RecentDials;
@@ -101,7 +102,7 @@ pub struct Node {
     last_sequence: u64,
     rng: StdRng,
     clock: Clock,
-    connections: BTreeMap<ConnId, Connection>,
+    connections: Connections,
     last_conn: u64,
     table: RoutingTable,
     digester: Digester,
@@ -175,7 +176,7 @@ impl Node {
             incarnation: rng.random_range(1..=u64::MAX),
             last_sequence: 0,
             clock: Clock { told_at: now, wall },
-            connections: BTreeMap::new(),
+            connections: Connections::default(),
             last_conn: 0,
             table: RoutingTable::default(),
             digester: Digester::new(rng.random()),

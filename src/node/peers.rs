@@ -8,7 +8,6 @@ use rand::seq::SliceRandom;
 
 use super::connection::Phase;
 use super::dial_policy::may_dial;
-use super::encryption::{PKCS1, TLS};
 use super::sorted_map::SortedMap;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
@@ -96,7 +95,7 @@ impl Node {
         candidates.shuffle(&mut self.rng);
         let outgoing = self.connections.values().filter(|c| c.counts_as_outgoing()).count();
         let mut wanted = self.config.max_outgoing.saturating_sub(outgoing);
-        let is_proven = self.config.protocol.encryption() == TLS;
+        let is_proven = self.encryption.proves_ids();
         for (id, addr) in candidates {
             if wanted == 0 {
                 break;
@@ -113,7 +112,7 @@ impl Node {
     /// announces on the address that it came from. Nothing is sent on such a connection.
     pub(super) fn probe(&mut self, now: Instant, conn: ConnId) {
         // A py2p node does not survive a connection that says nothing under RSA.
-        if self.config.protocol.encryption() == PKCS1 {
+        if self.encryption.is_rsa() {
             return;
         }
         let Some(connection) = self.connections.get(&conn) else { return };

@@ -1,11 +1,11 @@
 //! The lists of who may join and who may not.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Network;
+use super::sorted_map::SortedMap;
 use crate::error::{Denial, RuleError};
 use crate::time::Instant;
 use crate::wire::NodeId;
@@ -85,7 +85,7 @@ pub(super) struct Rules {
 /// Subjects, and when each goes by itself.
 #[derive(Debug, Default)]
 struct Entries {
-    by_subject: BTreeMap<Subject, Option<Instant>>,
+    by_subject: SortedMap<Subject, Option<Instant>>,
 }
 
 impl Entries {

@@ -9,8 +9,10 @@ use super::allowance::MAX_UNITS;
 #[cfg(feature = "rsa")]
 use super::connection::Connection;
 #[cfg(feature = "rsa")]
+use super::encryption::PKCS1;
+#[cfg(feature = "rsa")]
 use super::encryption::POOL_COUNT;
-use super::encryption::{self, Beginning, PKCS1, PLAINTEXT};
+use super::encryption::{self, Beginning};
 use super::timer::Timer;
 use super::{CloseMode, Node, Output};
 use crate::conn_id::ConnId;
@@ -18,9 +20,9 @@ use crate::error::{CloseReason, Misbehavior};
 use crate::event::Direction;
 #[cfg(feature = "rsa")]
 use crate::rsa::PrivateKey;
+use crate::session::SessionError;
 #[cfg(feature = "rsa")]
 use crate::session::rsa::SIZE_REQUEST;
-use crate::session::{Session, SessionError};
 use crate::time::Instant;
 use crate::wire::NodeId;
 
@@ -39,7 +41,14 @@ impl Node {
         match self.encryption.begin(connection.direction, &mut self.rng) {
             Beginning::Now(session) => {
                 connection.session = session;
-                connection.awaits_key = false;
+                #[cfg(feature = "rsa")]
+                {
+                    connection.awaits_key = false;
+                }
+                if connection.is_plain() {
+                    connection.is_secured = true;
+                    return self.on_secured(now, conn);
+                }
             }
             #[cfg(feature = "rsa")]
             Beginning::Later => {
@@ -62,8 +71,7 @@ impl Node {
         if connection.fault.is_some() {
             return;
         }
-        let is_plain = matches!(connection.session, Session::Plaintext(_));
-        if is_plain && !connection.awaits_key {
+        if connection.is_plain() {
             return self.take_in(now, conn, data);
         }
         if connection.sealed.len() + data.len() > MAX_SEALED_LEN {
@@ -71,11 +79,12 @@ impl Node {
             return self.fail(now, conn, reason, CloseMode::Abort);
         }
         connection.sealed.extend_from_slice(data);
+        #[cfg(feature = "rsa")]
         if connection.awaits_key {
-            #[cfg(feature = "rsa")]
-            self.on_awaiting_key(now, conn);
-        } else if !connection.is_working {
-            // Otherwise its next turn has been asked for.
+            return self.on_awaiting_key(now, conn);
+        }
+        // Where one is working, its next turn has been asked for.
+        if !connection.is_working {
             self.work(now, conn);
         }
     }
@@ -129,13 +138,16 @@ impl Node {
     /// connection is not read meanwhile.
     pub(super) fn work(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.is_plain() {
+            return;
+        }
         let first: Option<[u8; 4]> = connection.sealed.first_chunk().copied();
         let session = &mut connection.session;
         let mut plain = BytesMut::new();
         // An empty message is py2p's word that no more follows.
         let mut has_ended = false;
         // The units of RSA alone are dear.
-        let is_dear = self.config.protocol.encryption() == PKCS1;
+        let is_dear = self.encryption.is_rsa();
         let units = if is_dear { connection.allowance.units(now) } else { MAX_UNITS };
         let mut left = units;
         let outcome = loop {
@@ -258,7 +270,7 @@ impl Node {
     /// the other end. Under RSA it is told nothing, and that late: what fails, and how long it took
     /// to, would tell it something about the key.
     fn fail(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
-        if self.config.protocol.encryption() != PKCS1 {
+        if !self.encryption.is_rsa() {
             return self.end(now, conn, reason, mode);
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
@@ -285,7 +297,7 @@ impl Node {
         // Who cuts a message off behind a block would learn from what comes at once whether that
         // block was good.
         let is_cut_off = connection.session.is_cut_off();
-        let is_failing = is_cut_off && self.config.protocol.encryption() == PKCS1;
+        let is_failing = is_cut_off && self.encryption.is_rsa();
         if is_failing {
             let reason = CloseReason::Encryption(SessionError::CutOff);
             self.fail(now, conn, reason, CloseMode::Flush);
@@ -322,7 +334,7 @@ impl Node {
     pub(super) fn transmit(&mut self, now: Instant, conn: ConnId, frame: Bytes) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else { return false };
         let has_room = connection.backlog_len + frame.len() <= self.config.max_backlog_len;
-        let is_plain = matches!(connection.session, Session::Plaintext(_));
+        let is_plain = connection.is_plain();
         if !has_room || (!is_plain && connection.session.send(&frame).is_err()) {
             self.stats.refused += 1;
             return false;
@@ -351,6 +363,9 @@ impl Node {
     /// send.
     pub(super) fn end_session(&mut self, now: Instant, conn: ConnId) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else { return true };
+        if connection.is_plain() {
+            return true;
+        }
         connection.session.end();
         let is_flushed = connection.session.is_flushed() || connection.fault.is_some();
         self.transmit_sealed(now, conn);
@@ -379,6 +394,6 @@ impl Node {
 
     /// Whether frames stand on the connections as they are.
     pub(super) fn is_plaintext(&self) -> bool {
-        self.config.protocol.encryption() == PLAINTEXT
+        self.encryption.is_plaintext()
     }
 }

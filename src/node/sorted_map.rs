@@ -2,9 +2,9 @@
 
 use std::{fmt, mem, vec};
 
-/// A sorted vector with a map's interface: for dozens of entries, or hundreds that seldom change,
-/// since adding and removing one moves those behind it. There it is as fast as a [`BTreeMap`], of
-/// which each type of entry would add twelve kilobytes to every program.
+/// A sorted vector with a map's interface: for dozens of entries, or thousands that seldom
+/// change, since adding and removing one moves those behind it. There it is as fast as a
+/// [`BTreeMap`], of which each type of entry would add twelve kilobytes to every program.
 ///
 /// [`BTreeMap`]: std::collections::BTreeMap
 pub(super) struct SortedMap<K, V> {
@@ -50,8 +50,12 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.find(key).is_ok()
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
         self.entries.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.entries.iter_mut().map(|(key, value)| (&*key, value))
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
@@ -126,6 +130,7 @@ mod tests {
             tree.retain(|key, value| (*key + *value) % 2 == 0);
             prop_assert!(map.keys().eq(tree.keys()) && map.values().eq(tree.values()));
             prop_assert!(map.values_mut().eq(tree.values_mut()));
+            prop_assert!(map.iter_mut().eq(tree.iter_mut()));
             prop_assert!(map.into_iter().eq(tree));
         }
     }

@@ -158,8 +158,7 @@ impl PathfindingMessage {
     ///
     /// [`EncodeError::TooLong`] where it would not fit a frame.
     pub fn with_msg_type(&self, msg_type: &[u8]) -> Result<Self, EncodeError> {
-        let packets = std::iter::once(msg_type).chain(self.packets.iter().skip(1));
-        Ok(Self { packets: Packets::join_all(packets)?, ..self.clone() })
+        self.restated(msg_type, self.stated_id())
     }
 
     /// The same message with another packet where the message id stands.
@@ -168,9 +167,19 @@ impl PathfindingMessage {
     ///
     /// [`EncodeError::TooLong`] where it would not fit a frame.
     pub fn with_stated_id(&self, id: &[u8]) -> Result<Self, EncodeError> {
-        let before = self.packets.iter().take(2);
-        let packets = before.chain([id]).chain(self.packets.iter().skip(3));
-        Ok(Self { packets: Packets::join_all(packets)?, ..self.clone() })
+        self.restated(self.msg_type(), id)
+    }
+
+    /// The same message under another main flag, with another packet where the message id stands:
+    /// what a node passes on.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where it would not fit a frame.
+    pub fn restated(&self, msg_type: &[u8], id: &[u8]) -> Result<Self, EncodeError> {
+        let header = [msg_type, self.sender(), id, self.header(3)];
+        let packets = Packets::join_all(header.into_iter().chain(self.payload()))?;
+        Ok(Self { packets, ..self.clone() })
     }
 
     /// Reads one whole frame, its size header included: py2p's `feed_string`.

@@ -177,6 +177,11 @@ impl Bench {
         self.events().into_iter().filter_map(text).collect()
     }
 
+    /// The node's name for a connection.
+    pub(super) fn link(&self, conn: ConnId) -> u64 {
+        self.node.connections.get(&conn).unwrap().link
+    }
+
     pub(super) fn neighbors(&self) -> Vec<(NodeId, ConnId)> {
         self.node.routing_table().map(|info| (info.id, info.conn)).collect()
     }

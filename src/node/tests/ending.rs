@@ -60,7 +60,7 @@ fn a_connection_that_another_replaced_is_aborted_after_the_linger_timeout() {
     let old = bench.neighbor(1, "rs", Some(1));
     let new = bench.accept(1);
     bench.receive(new, &handshake("rs", Some(2), None));
-    let link = |conn| bench.node.connections[&conn].link;
+    let link = |conn| bench.link(conn);
     let (yours, mine) = (link(new), 2);
     let verdict = crate::wire::LinkVerdict::Settled;
     let answer =
@@ -80,7 +80,7 @@ fn a_connection_that_another_replaced_is_read_while_bytes_come() {
     let old = bench.neighbor(1, "rs", Some(1));
     let new = bench.accept(1);
     bench.receive(new, &handshake("rs", Some(2), None));
-    let yours = bench.node.connections[&new].link;
+    let yours = bench.link(new);
     let link = crate::wire::LinkName { yours, mine: 2 };
     let verdict = crate::wire::LinkVerdict::Settled;
     let answer = crate::wire::Control::Answer { link, verdict };

@@ -186,7 +186,7 @@ fn a_neighbor_is_told_of_its_own_connections_and_of_nobody_elses() {
     let parked = bench.accept(1);
     bench.receive(parked, &handshake("rs", Some(33), None));
     bench.forget();
-    let name = bench.node.connections[&first].link;
+    let name = bench.link(first);
     for (asker, yours, mine, expected) in [
         (first, name, 11, LinkVerdict::Settled),
         (parked, name, 11, LinkVerdict::Open),
@@ -210,7 +210,7 @@ fn only_the_connection_that_was_asked_can_answer() {
     let other = bench.neighbor(2, "other", Some(22));
     let parked = bench.accept(1);
     bench.receive(parked, &handshake("victim", Some(33), None));
-    let link = LinkName { yours: bench.node.connections[&parked].link, mine: 33 };
+    let link = LinkName { yours: bench.link(parked), mine: 33 };
     for (conn, verdict) in [other, parked].into_iter().zip([LinkVerdict::Unknown; 2]) {
         let answer = Control::Answer { link, verdict };
         bench.receive(conn, &frame("whisper", "other", &answer.encode()));
@@ -234,7 +234,7 @@ fn a_question_about_a_connection_without_a_handshake_waits_for_it_or_for_its_end
         let first = bench.neighbor(1, "rs", Some(11));
         let dialed = bench.call(|node, now| node.dial(now, super::net::addr(1))).unwrap();
         bench.input(Input::Connected { conn: dialed });
-        let yours = bench.node.connections[&dialed].link;
+        let yours = bench.link(dialed);
         let ask = Control::Ask(LinkName { yours, mine: 33 });
         bench.receive(first, &frame("whisper", "rs", &ask.encode()));
         assert_eq!(bench.said(first).len(), 0);
