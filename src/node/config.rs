@@ -87,8 +87,8 @@ pub struct Config {
     pub max_outgoing: usize,
     /// The most incoming connections. Default 117, at least 1.
     pub max_incoming: usize,
-    /// The most incoming connections that have not finished their handshakes. Default 32, at
-    /// least 1.
+    /// The most incoming connections that have not finished their handshakes. Of more, whoever is
+    /// at the address that has most of them gives way, or the newcomer. Default 32, at least 1.
     pub max_pending: usize,
     /// The most incoming handshakes a second, where they cost work with keys: under TLS and RSA.
     /// What comes on top is closed before that work begins. Default 50, 1 to 1,000,000.

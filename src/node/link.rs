@@ -38,11 +38,13 @@ impl Node {
     /// [`Refused`], where the driver should close it at once.
     pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
         let (incoming, pending) = self.incoming();
+        let is_full = pending >= self.config.max_pending;
+        let place = if is_full { self.place_for(now, addr.ip()) } else { None };
         let refused = if self.closing {
             Some(Refused::Closed)
         } else if incoming >= self.config.max_incoming {
             Some(Refused::TooManyIncoming)
-        } else if pending >= self.config.max_pending {
+        } else if is_full && place.is_none() {
             Some(Refused::TooManyPending)
         } else {
             self.refused_at_the_door(now, addr.ip())
@@ -50,6 +52,9 @@ impl Node {
         if let Some(refused) = refused {
             self.stats.rejected += 1;
             return Err(refused);
+        }
+        if let Some(place) = place {
+            self.end(now, place, CloseReason::HandshakeTimeout, CloseMode::Abort);
         }
         let conn = self.add(addr, Direction::Incoming, Phase::Opening, now);
         self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);

@@ -61,10 +61,9 @@ impl Throttle {
     /// Takes a token for a handshake with `ip`, if there is one. One that is not admitted costs
     /// nobody anything: an address that has used up its own takes nothing from the others.
     pub(super) fn admit(&mut self, now: Instant, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
         let Some(all) = self.all.take(now, self.full_at) else { return false };
         // Whoever is on this machine is many: programs side by side, or a tunnel's users.
-        if !ip.is_loopback() {
+        if !ip.to_canonical().is_loopback() {
             let ip = holder(ip);
             let full_at = self.by_address.get(&ip).copied().unwrap_or(now);
             let Some(full_at) = self.each.take(now, full_at) else { return false };
@@ -91,9 +90,9 @@ impl Throttle {
 }
 
 /// Whose bucket an address has: whoever has one address of IPv6 has the whole /64.
-fn holder(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
+pub(super) fn holder(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        ip @ IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
     }
 }
