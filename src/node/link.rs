@@ -38,13 +38,15 @@ impl Node {
     /// [`Refused`], where the driver should close it at once.
     pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
         let (incoming, pending) = self.incoming();
-        let is_full = pending >= self.config.max_pending;
-        let place = if is_full { self.place_for(now, addr.ip()) } else { None };
+        let has_room = incoming < self.config.max_incoming;
+        let has_place = pending < self.config.max_pending;
+        let leaving = if has_room { None } else { self.first_leaving() };
+        let waiting = if has_place { None } else { self.place_for(now, addr.ip()) };
         let refused = if self.closing {
             Some(Refused::Closed)
-        } else if incoming >= self.config.max_incoming {
+        } else if !has_room && leaving.is_none() {
             Some(Refused::TooManyIncoming)
-        } else if is_full && place.is_none() {
+        } else if !has_place && waiting.is_none() {
             Some(Refused::TooManyPending)
         } else {
             self.refused_at_the_door(now, addr.ip())
@@ -53,8 +55,8 @@ impl Node {
             self.stats.rejected += 1;
             return Err(refused);
         }
-        if let Some(place) = place {
-            self.end(now, place, CloseReason::HandshakeTimeout, CloseMode::Abort);
+        for conn in leaving.into_iter().chain(waiting) {
+            self.end(now, conn, CloseReason::HandshakeTimeout, CloseMode::Abort);
         }
         let conn = self.add(addr, Direction::Incoming, Phase::Opening, now);
         self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);

@@ -30,6 +30,13 @@ impl Node {
         })
     }
 
+    /// The first that was refused and has not left yet, though it has been told.
+    pub(super) fn first_leaving(&self) -> Option<ConnId> {
+        let was_refused =
+            |other: &Connection| other.is_incoming() && matches!(other.phase, Phase::Closing(None));
+        self.connections.iter().find(|(_, other)| was_refused(other)).map(|(conn, _)| *conn)
+    }
+
     /// Whose place somebody at `ip` may have: the oldest of the address that has most.
     pub(super) fn place_for(&self, now: Instant, ip: IpAddr) -> Option<ConnId> {
         let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();

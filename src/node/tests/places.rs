@@ -1,9 +1,10 @@
 //! Strangers take the places of those who have yet to say who they are, and keep them.
 
-use super::bench::{Bench, handshake};
+use super::bench::{Bench, frame, handshake, id};
 use super::net::{addr, config, ms};
 use crate::error::CloseReason;
 use crate::node::{CloseMode, Config, Refused};
+use crate::wire::{Compressions, Handshake, Protocol};
 
 #[test]
 fn two_addresses_that_hold_all_places_keep_no_third_one_out() {
@@ -58,6 +59,27 @@ fn a_newcomer_that_is_not_let_in_takes_nobodys_place() {
     bench.receive(waiting, &handshake("honest", None, None));
     bench.wait(100);
     assert_eq!(bench.neighbors().len(), 1);
+}
+
+#[test]
+fn who_was_refused_and_does_not_leave_keeps_nobody_out() {
+    let mut bench = Bench::with(Config { max_incoming: 2, ..config() });
+    let mut refused = || {
+        let conn = bench.accept(1);
+        let other = Protocol::new("other", "Plaintext");
+        let handshake = Handshake::new(id("stranger"), &other, None, Compressions::NONE);
+        bench.receive(conn, &frame("whisper", "stranger", &handshake.encode()));
+        conn
+    };
+    let strangers = [refused(), refused()];
+    assert_eq!(bench.closed(), strangers.map(|conn| (conn, CloseMode::Flush)));
+    bench.accept(2);
+    assert_eq!(bench.closed(), [(strangers[0], CloseMode::Abort)], "it has had its word");
+    bench.wait(5_000);
+    bench.neighbor(2, "honest", None);
+    bench.neighbor(3, "another", None);
+    let full = bench.call(|node, now| node.accept(now, addr(4)));
+    assert_eq!(full, Err(Refused::TooManyIncoming), "neighbors stay");
 }
 
 #[test]
