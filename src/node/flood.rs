@@ -158,11 +158,15 @@ impl Node {
             .collect();
         let wants = |form| targets.iter().any(|&(_, wanted)| wanted == form);
         let Ok(waterfall) = message.with_msg_type(Flag::Waterfall.as_bytes()) else { return };
-        let legacy = wants(Form::Legacy)
-            .then(|| waterfall.with_stated_id(message.id().as_bytes()).ok())
-            .flatten();
-        let extended =
-            wants(Form::Extended).then(|| waterfall.with_stated_id(stated).ok()).flatten();
+        // One whose maker left no room for the longest id may have become too long for whoever has
+        // this node's limits, and would close it.
+        let max_len = self.config.max_frame_len;
+        let restate = |form, stated: &[u8]| {
+            let message = wants(form).then(|| waterfall.with_stated_id(stated).ok()).flatten();
+            message.filter(|message| message.packets().body().len() <= max_len)
+        };
+        let legacy = restate(Form::Legacy, message.id().as_bytes());
+        let extended = restate(Form::Extended, stated);
         let mut outgoing = self.outgoing_forms(legacy, extended);
         if self.config.compress == Compress::WhenItPays && message.compression_fail() {
             outgoing.send_plain();
