@@ -175,7 +175,7 @@ impl Builder {
     }
 
     /// Lets this function judge everybody who would become a neighbor, after the rules and the
-    /// secret of the mesh. It is called on the event loop, and must neither wait nor panic.
+    /// secret of the mesh. It is called on the event loop, and must not wait.
     ///
     /// ```
     /// use rs2p::{Admission, MeshSocket};

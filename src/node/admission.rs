@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::rules::{Rule, RuleKind, Subject};
@@ -51,8 +52,8 @@ pub enum Admission {
 
 /// A user's own judgement of who may join.
 ///
-/// It is called on the event loop, once for each peer whose handshake has come, and must neither
-/// wait nor panic.
+/// It is called on the event loop, once for each peer whose handshake has come, and must not wait.
+/// Where it panics the peer is denied.
 #[derive(Clone)]
 pub struct AdmissionCheck {
     check: Arc<dyn Fn(&Candidate) -> Admission + Send + Sync>,
@@ -62,6 +63,13 @@ impl AdmissionCheck {
     /// The judgement that this function makes.
     pub fn new(check: impl Fn(&Candidate) -> Admission + Send + Sync + 'static) -> Self {
         Self { check: Arc::new(check) }
+    }
+
+    /// What a panic leaves half done is the function's own: nothing of the node is lent to it but
+    /// the candidate. A peer must not end the node by what it says of itself.
+    fn judge(&self, candidate: &Candidate) -> Admission {
+        let verdict = catch_unwind(AssertUnwindSafe(|| (self.check)(candidate)));
+        verdict.unwrap_or(Admission::Deny("the function that judges it panicked"))
     }
 }
 
@@ -154,7 +162,7 @@ impl Node {
             announced: handshake.address.clone(),
             is_extended: handshake.extension.is_some(),
         };
-        match (admission.check)(&candidate) {
+        match admission.judge(&candidate) {
             Admission::Allow => None,
             Admission::Deny(text) => Some(CloseReason::Denied(Denial::Function(text))),
         }

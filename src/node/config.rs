@@ -87,11 +87,12 @@ pub struct Config {
     pub max_outgoing: usize,
     /// The most incoming connections. Default 117, at least 1.
     pub max_incoming: usize,
-    /// The most incoming connections that have not finished their handshakes. Default 32, at
-    /// least 1.
+    /// The most incoming connections that have not finished their handshakes. Of more, whoever is
+    /// at the address that has most of them gives way, or the newcomer. Default 32, at least 1.
     pub max_pending: usize,
     /// The most incoming handshakes a second, where they cost work with keys: under TLS and RSA.
-    /// What comes on top is closed before that work begins. Default 50, 1 to 1,000,000.
+    /// What comes on top is closed before that work begins; of one IPv6 /48, what comes on top of a
+    /// quarter. Default 50, 1 to 1,000,000.
     pub max_handshakes: usize,
     /// The most of them at once, after a quiet time. Default 128, 1 to
     /// 1,000,000.

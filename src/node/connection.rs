@@ -51,6 +51,8 @@ pub(super) struct Connection {
     pub(super) backlog_len: usize,
     /// When the operating system last took some, or the backlog began.
     pub(super) last_progress: Instant,
+    /// When the connection was made.
+    pub(super) opened_at: Instant,
     /// When bytes last arrived, or the connection was made.
     pub(super) last_received: Instant,
     /// This node's name for the connection.
@@ -160,6 +162,7 @@ impl Connection {
             unread: None,
             backlog_len: 0,
             last_progress: now,
+            opened_at: now,
             last_received: now,
             link,
             extension: None,
@@ -227,6 +230,13 @@ impl Connection {
     /// Whether the connection has yet to become a neighbor's, or to end.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self.phase, Phase::Dialing | Phase::Opening | Phase::Holding(_) | Phase::Parked(_))
+    }
+
+    /// Whether somebody has dialled this node and keeps it waiting for a handshake. Whoever has
+    /// begun to ask for an RSA key is kept waiting by this node instead.
+    pub(super) fn owes_handshake(&self) -> bool {
+        let awaits_us = self.awaits_key && !self.sealed.is_empty();
+        self.is_incoming() && matches!(self.phase, Phase::Opening) && !awaits_us
     }
 
     pub(super) fn is_incoming(&self) -> bool {

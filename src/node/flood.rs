@@ -157,7 +157,13 @@ impl Node {
             .filter_map(|(_, conn)| Some((conn, self.connections.get(&conn)?.form())))
             .collect();
         let wants = |form| targets.iter().any(|&(_, wanted)| wanted == form);
-        let waterfall = |id: &[u8]| message.restated(Flag::Waterfall.as_bytes(), id).ok();
+        // One whose maker left no room for the longest id may have become too long for whoever has
+        // this node's limits, and would close it.
+        let max_len = self.config.max_frame_len;
+        let waterfall = |id: &[u8]| {
+            let restated = message.restated(Flag::Waterfall.as_bytes(), id).ok();
+            restated.filter(|restated| restated.packets().body().len() <= max_len)
+        };
         let legacy = wants(Form::Legacy).then(|| waterfall(message.id().as_bytes())).flatten();
         let extended = wants(Form::Extended).then(|| waterfall(stated)).flatten();
         let mut outgoing = self.outgoing_forms(legacy, extended);

@@ -38,11 +38,15 @@ impl Node {
     /// [`Refused`], where the driver should close it at once.
     pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
         let (incoming, pending) = self.incoming();
+        let has_room = incoming < self.config.max_incoming;
+        let has_place = pending < self.config.max_pending;
+        let leaving = if has_room { None } else { self.first_leaving() };
+        let waiting = if has_place { None } else { self.place_for(now, addr.ip()) };
         let refused = if self.closing {
             Some(Refused::Closed)
-        } else if incoming >= self.config.max_incoming {
+        } else if !has_room && leaving.is_none() {
             Some(Refused::TooManyIncoming)
-        } else if pending >= self.config.max_pending {
+        } else if !has_place && waiting.is_none() {
             Some(Refused::TooManyPending)
         } else {
             self.refused_at_the_door(now, addr.ip())
@@ -50,6 +54,9 @@ impl Node {
         if let Some(refused) = refused {
             self.stats.rejected += 1;
             return Err(refused);
+        }
+        for conn in leaving.into_iter().chain(waiting) {
+            self.end(now, conn, CloseReason::HandshakeTimeout, CloseMode::Abort);
         }
         let conn = self.add(addr, Direction::Incoming, Phase::Opening, now);
         self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);

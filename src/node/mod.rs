@@ -33,6 +33,7 @@ mod link;
 mod network;
 mod outgoing;
 mod peers;
+mod places;
 mod questions;
 mod refusal;
 mod renegotiate;
@@ -296,14 +297,6 @@ impl Node {
     /// there is no such connection.
     pub fn backlog_len(&self, conn: ConnId) -> Option<usize> {
         self.connections.get(&conn).map(|connection| connection.backlog_len)
-    }
-
-    /// The incoming connections, and those of them that have not finished their handshakes.
-    pub fn incoming(&self) -> (usize, usize) {
-        let incoming = self.connections.values().filter(|other| other.is_incoming());
-        incoming.fold((0, 0), |(all, pending), other| {
-            (all + 1, pending + usize::from(other.is_pending()))
-        })
     }
 
     /// What the calendar shows at `now`.

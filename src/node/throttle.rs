@@ -37,64 +37,87 @@ impl Limit {
     }
 }
 
+/// What part of the tokens for all one IPv6 /48 gets, as its divisor: a customer of a provider may
+/// have as many as 65,536 /64 in it, and is not to keep everybody else out.
+const SITE_SHARE: usize = 4;
+
 /// The buckets of a node: one for all, and one for each address.
 #[derive(Debug)]
 pub(super) struct Throttle {
     all: Limit,
     each: Limit,
+    site: Limit,
     /// When the bucket for all will be full.
     full_at: Instant,
     /// When those of addresses will be. An address that is not here has a full one.
     by_address: SortedMap<IpAddr, Instant>,
+    /// When those of each IPv6 /48 will be.
+    by_site: SortedMap<IpAddr, Instant>,
 }
 
 impl Throttle {
     pub(super) fn new(config: &Config) -> Self {
+        let (a_second, burst) = (config.max_handshakes, config.max_handshake_burst);
         Self {
-            all: Limit::new(config.max_handshakes, config.max_handshake_burst),
+            all: Limit::new(a_second, burst),
             each: Limit::new(config.max_handshakes_per_ip, config.max_handshake_burst_per_ip),
+            site: Limit::new(a_second / SITE_SHARE, burst / SITE_SHARE),
             full_at: Instant::ZERO,
             by_address: SortedMap::default(),
+            by_site: SortedMap::default(),
         }
     }
 
     /// Takes a token for a handshake with `ip`, if there is one. One that is not admitted costs
     /// nobody anything: an address that has used up its own takes nothing from the others.
     pub(super) fn admit(&mut self, now: Instant, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
         let Some(all) = self.all.take(now, self.full_at) else { return false };
         // Whoever is on this machine is many: programs side by side, or a tunnel's users.
-        if !ip.is_loopback() {
-            let ip = holder(ip);
-            let full_at = self.by_address.get(&ip).copied().unwrap_or(now);
-            let Some(full_at) = self.each.take(now, full_at) else { return false };
-            self.remember(now, ip, full_at);
+        if !ip.to_canonical().is_loopback() {
+            let (address, site) = (holder(ip), site(ip));
+            let take = |limit: Limit, buckets: &SortedMap<IpAddr, Instant>, ip| {
+                limit.take(now, buckets.get(&ip).copied().unwrap_or(now))
+            };
+            let Some(of_address) = take(self.each, &self.by_address, address) else { return false };
+            if let Some(site) = site {
+                let Some(of_site) = take(self.site, &self.by_site, site) else { return false };
+                remember(&mut self.by_site, now, site, of_site);
+            }
+            remember(&mut self.by_address, now, address, of_address);
         }
         self.full_at = all;
         true
     }
+}
 
-    /// Keeps the state of a bucket. Where there are too many, the full ones go, which say nothing;
-    /// and if none is, the fullest one.
-    fn remember(&mut self, now: Instant, ip: IpAddr, full_at: Instant) {
-        if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&ip) {
-            self.by_address.retain(|_, full_at| *full_at > now);
-            if self.by_address.len() >= MAX_ADDRESSES {
-                let fullest = self.by_address.iter().min_by_key(|(_, full_at)| **full_at);
-                if let Some(fullest) = fullest.map(|(ip, _)| *ip) {
-                    self.by_address.remove(&fullest);
-                }
+/// Keeps the state of a bucket. Where there are too many, the full ones go, which say nothing; and
+/// if none is, the fullest one.
+fn remember(buckets: &mut SortedMap<IpAddr, Instant>, now: Instant, ip: IpAddr, full_at: Instant) {
+    if buckets.len() >= MAX_ADDRESSES && !buckets.contains_key(&ip) {
+        buckets.retain(|_, full_at| *full_at > now);
+        if buckets.len() >= MAX_ADDRESSES {
+            let fullest = buckets.iter().min_by_key(|(_, full_at)| **full_at);
+            if let Some(fullest) = fullest.map(|(ip, _)| *ip) {
+                buckets.remove(&fullest);
             }
         }
-        self.by_address.insert(ip, full_at);
     }
+    buckets.insert(ip, full_at);
 }
 
 /// Whose bucket an address has: whoever has one address of IPv6 has the whole /64.
-fn holder(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
+pub(super) fn holder(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        ip @ IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+    }
+}
+
+/// The /48 that an address of IPv6 is in.
+fn site(ip: IpAddr) -> Option<IpAddr> {
+    match ip.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Some(IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80))),
     }
 }
 
@@ -164,6 +187,22 @@ mod tests {
         let left = 128 - 8 - 1 - 8;
         assert_eq!(admitted(&mut throttle, now, "127.0.0.1".parse().unwrap(), 50), 50);
         assert_eq!(admitted(&mut throttle, now, "::1".parse().unwrap(), 1_000), left - 50);
+    }
+
+    #[test]
+    fn a_customers_many_ipv6_networks_leave_three_quarters_to_the_others() {
+        let mut throttle = throttle();
+        let network = |site: u16, number: u16| {
+            IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, site, number, 0, 0, 0, 1))
+        };
+        let mut taken = 0;
+        for millis in 0..60_000_u16 {
+            let now = Instant::from_millis(millis.into());
+            taken += u32::from(throttle.admit(now, network(0, millis)));
+            assert!(millis % 500 != 0 || throttle.admit(now, v4(7)), "{now} ms");
+        }
+        assert!((32 + 60 * 11..=32 + 60 * 13).contains(&taken), "{taken}");
+        assert!(throttle.admit(Instant::from_secs(60), network(1, 0)));
     }
 
     #[test]

@@ -196,6 +196,26 @@ fn the_users_function_sees_what_is_known_and_its_words_stay_here() {
     assert!(denied.to_string().ends_with(": not on a Sunday"));
 }
 
+#[test]
+fn a_function_that_panics_lets_nobody_in_and_the_node_lives_on() {
+    let check = |candidate: &crate::node::Candidate| {
+        assert!(candidate.id != identity(1).node_id(), "what a peer says is not as was thought");
+        Admission::Allow
+    };
+    let mut net = net(3);
+    let admission = Some(AdmissionCheck::new(check));
+    net.nodes[0] = node(Config { admission, ..tls(0) }, 0);
+    net.dial(1, 0);
+    net.dial(2, 0);
+    net.run_for(100);
+    assert_eq!(neighbors(&net, 0), 1);
+    assert!(matches!(
+        troubles(&net.nodes[0])[..],
+        [CloseReason::Denied(Denial::Function("the function that judges it panicked"))]
+    ));
+    assert_eq!(reasons(&net.take_events(1)), [REFUSED]);
+}
+
 impl crate::node::Candidate {
     /// Which node of the net it is.
     fn addr_index(&self) -> usize {

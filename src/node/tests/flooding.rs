@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::bench::Bench;
 use super::net::{Net, WALL, config};
 use crate::error::{CloseReason, Refusal, SendError};
 use crate::event::Event;
 use crate::node::{Compress, Config, Input};
 use crate::time::UnixTime;
-use crate::wire::Compressions;
+use crate::wire::{Compressions, PathfindingMessage};
 
 #[test]
 fn a_waterfall_is_relayed_once_and_never_back() {
@@ -253,4 +254,33 @@ fn what_came_plain_is_passed_on_plain_and_what_came_compressed_is_compressed() {
     plain.call(0, |node, now| node.broadcast(now, &[vec![b'x'; 2_000]])).unwrap();
     plain.run_for(10);
     assert!(bytes_out(&plain) - before > 2_000);
+}
+
+#[test]
+fn a_message_that_another_id_makes_too_long_does_not_part_its_relay_from_others() {
+    // What is stated where the id stands: nothing, by one that passes hearsay on, and a number.
+    for (form, stated) in [(None, &b""[..]), (Some(1), &[7; 16])] {
+        let mut bench = Bench::with(Config { max_frame_len: 2_000, ..config() });
+        let from = bench.neighbor(1, "mallory", form);
+        let legacy = bench.neighbor(2, "legacy", None);
+        let extended = bench.neighbor(3, "extended", Some(2));
+        let noise = "x".repeat(2_000 - 9 - 7 - 6 - 9 - stated.len() - 6 * 4);
+        let message = PathfindingMessage::stated(
+            b"waterfall",
+            b"mallory",
+            stated,
+            WALL.as_secs(),
+            &["broadcast", &noise],
+        );
+        let frame = message.unwrap().encode().unwrap();
+        assert_eq!(frame.len(), 2_004);
+        bench.receive(from, &frame);
+        assert_eq!(bench.texts(), [noise]);
+        let longest = |bench: &mut Bench, conn| {
+            bench.sent(conn).iter().map(|message| message.packets().body().len()).max()
+        };
+        let lens = [longest(&mut bench, legacy), longest(&mut bench, extended)];
+        assert!(lens.iter().flatten().all(|len| *len <= 2_000), "{form:?}: {lens:?}");
+        assert_eq!(lens[1].is_some(), form.is_some(), "to whom it fits it goes");
+    }
 }

@@ -17,6 +17,7 @@ mod links;
 mod middle;
 mod net;
 mod peers;
+mod places;
 #[cfg(feature = "tls")]
 mod proofs;
 mod renegotiate;
