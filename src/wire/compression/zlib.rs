@@ -1,7 +1,5 @@
 //! `gzip`: zlib streams and gzip containers.
 
-use std::sync::{Mutex, PoisonError};
-
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::CompressionError;
@@ -14,26 +12,13 @@ const WINDOW_BITS: u8 = 15;
 /// as much at the default level as at the lowest.
 const FAST_ABOVE: usize = 64 * 1024;
 
-/// An encoder that waits for the next use: one for the process, however many nodes it has.
-///
-/// It has 380 KB, and making it takes longer than compressing a short message. Memory suffers too:
-/// as often as something that stays is allocated where the last one was, the heap grows by another.
-static SPARE: Mutex<Option<Compress>> = Mutex::new(None);
-
 pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, CompressionError> {
-    if data.len() > FAST_ABOVE {
-        return compress_by(&mut Compress::new(flate2::Compression::fast(), true), data);
-    }
-    // Not held meanwhile: who finds none makes one.
-    let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let mut encoder = spare.unwrap_or_else(|| Compress::new(flate2::Compression::default(), true));
-    let out = compress_by(&mut encoder, data);
-    encoder.reset();
-    *SPARE.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoder);
-    out
-}
-
-fn compress_by(encoder: &mut Compress, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
+    let level = if data.len() > FAST_ABOVE {
+        flate2::Compression::fast()
+    } else {
+        flate2::Compression::default()
+    };
+    let mut encoder = Compress::new(level, true);
     let mut out = Vec::with_capacity((data.len() / 2).saturating_add(64));
     loop {
         let used = usize::try_from(encoder.total_in()).unwrap_or(usize::MAX);
@@ -71,22 +56,5 @@ impl Stream for Decompress {
 
     fn used(&self) -> u64 {
         self.total_in()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_encoder_that_was_used_before_makes_what_a_new_one_makes() {
-        let texts = [0, 1, 700, 40_000, 512].map(|len: u32| {
-            let line = |number: u32| format!("line {}\n", number.wrapping_mul(2_654_435_761));
-            (0..len / 8).map(line).collect::<String>()
-        });
-        for text in texts.iter().chain(texts.iter().rev()) {
-            let mut new = Compress::new(flate2::Compression::default(), true);
-            assert_eq!(compress(text.as_bytes()), compress_by(&mut new, text.as_bytes()));
-        }
     }
 }

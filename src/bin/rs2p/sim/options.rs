@@ -55,7 +55,7 @@ Then the faults stop, the mesh has up to 15 minutes of virtual time to come toge
 messages must reach every node.
 
 Encryption: a mesh does the same under each, so plaintext is the default here, which costs least and
-repeats to the byte. Under tls a link takes some 2 ms and 30 KiB more; the nodes' keys follow from
+repeats to the byte. Under tls a link takes some 2 ms and 240 KiB more; the nodes' keys follow from
 the seed, but TLS draws more of its own: the figures repeat, `trace_hash` does not. Under rsa every
 message takes milliseconds, and has 64 KiB at most.
 
