@@ -168,7 +168,7 @@ impl Session {
             #[cfg(feature = "rsa")]
             Self::Rsa(session) => session.is_mid_message(),
             #[cfg(feature = "tls")]
-            Self::Tls(session) => !session.has_ended(),
+            Self::Tls(session) => session.is_cut_off(),
         }
     }
 

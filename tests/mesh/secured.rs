@@ -140,6 +140,26 @@ fn encryptions_do_not_mix_and_both_ends_say_which_is_the_others() {
     }
 }
 
+/// Whoever only wants to know whether an address can be reached, as every node does of its new
+/// neighbors.
+#[test]
+fn a_connection_that_ends_without_a_word_leaves_a_node_nominal() {
+    for encryption in [
+        Encryption::Plaintext,
+        #[cfg(feature = "rsa")]
+        Encryption::Rsa,
+        #[cfg(feature = "tls")]
+        Encryption::Tls,
+    ] {
+        let node = node(encryption);
+        let probe = TcpStream::connect(node.local_addr()).unwrap();
+        until(&node, |node| node.awaiting().len() == 1);
+        drop(probe);
+        until(&node, |node| node.awaiting().is_empty());
+        assert_eq!(node.status().to_string(), "Nominal", "{encryption:?}");
+    }
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn a_silent_or_babbling_stranger_keeps_nobody_waiting() {

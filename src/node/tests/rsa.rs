@@ -99,6 +99,17 @@ fn a_connection_without_a_key_waits_for_one() {
 }
 
 #[test]
+fn a_connection_on_which_nobody_says_a_word_is_no_fault_and_is_told_nothing() {
+    let mut server = node(0);
+    while server.poll_output().is_some() {}
+    let conn = server.accept(ms(0), addr(1)).unwrap();
+    server.handle_input(ms(1), Input::Ended { conn });
+    let outputs: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
+    assert_eq!(outputs, [Output::Close { conn, mode: CloseMode::Flush }]);
+    assert_eq!(troubles(&server), []);
+}
+
+#[test]
 fn every_fault_ends_in_silence_after_a_while() {
     for (data, reason) in [
         (&b"Requesting key syze"[..], CloseReason::Encryption(SessionError::BadRequest)),

@@ -38,6 +38,8 @@ pub struct TlsSession {
     connection: Connection,
     input: BytesMut,
     failure: Option<SessionError>,
+    /// Whether either end has said anything.
+    has_begun: bool,
     /// Whether the peer has said that it sends no more.
     has_ended: bool,
     /// Whether this end has.
@@ -48,8 +50,16 @@ impl TlsSession {
     fn new(mut connection: Connection) -> Self {
         // What is encrypted is taken at once.
         connection.set_buffer_limit(None);
-        let input = BytesMut::new();
-        Self { connection, input, failure: None, has_ended: false, is_over: false }
+        // The one that dials speaks first.
+        let has_begun = connection.wants_write();
+        Self {
+            connection,
+            input: BytesMut::new(),
+            failure: None,
+            has_begun,
+            has_ended: false,
+            is_over: false,
+        }
     }
 
     /// Keeps bytes that arrived for the next step, and tells how many of them: no more than
@@ -57,6 +67,7 @@ impl TlsSession {
     #[must_use]
     pub fn received(&mut self, data: &[u8]) -> usize {
         let taken = data.get(..self.room()).unwrap_or(data);
+        self.has_begun |= !taken.is_empty();
         if self.is_reading() {
             self.input.extend_from_slice(taken);
         }
@@ -164,9 +175,10 @@ impl TlsSession {
         self.failure.is_none() && !self.connection.is_handshaking()
     }
 
-    /// Whether the peer has said that it sends no more. A connection that ends without is cut off.
-    pub fn has_ended(&self) -> bool {
-        self.has_ended
+    /// Whether a connection that ends now is cut off: the peer has not said that it sends no more.
+    /// One on which nobody has said a word is not.
+    pub fn is_cut_off(&self) -> bool {
+        self.has_begun && !self.has_ended
     }
 
     /// The key that the peer has proven to hold, once the session is established.

@@ -85,7 +85,7 @@ fn what_is_sent_arrives_both_ways_and_nothing_of_it_is_on_the_wire() {
     ends[1].end();
     assert_eq!(run(&mut ends, keep), [Ok(vec![]), Ok(vec![])]);
     assert!(!wire.windows(8).any(|window| window == b"acceptor" || window == b"xxxxxxxx"));
-    assert_eq!(ends.each_ref().map(TlsSession::has_ended), [true, false]);
+    assert_eq!(ends.each_ref().map(TlsSession::is_cut_off), [false, true]);
 }
 
 #[test]
