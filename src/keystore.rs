@@ -290,6 +290,20 @@ mod tests {
         assert!(text.ends_with("key: not the secret of a mesh"), "{text}");
     }
 
+    #[test]
+    fn a_file_may_have_words_around_the_key_but_not_a_book() {
+        let folder = Folder::new("words");
+        let path = folder.0.join("key");
+        Identity::generate().unwrap().save(&path).unwrap();
+        let pem = fs::read_to_string(&path).unwrap();
+        let with = |len: usize| fs::write(&path, format!("{}\n{pem}", "words ".repeat(len / 6)));
+        with(1_000).unwrap();
+        Identity::load(&path).unwrap();
+        with(20_000).unwrap();
+        let outcome = Identity::load(&path);
+        assert!(matches!(outcome, Err(KeystoreError::Damaged { .. })), "{outcome:?}");
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_secrets_file_is_its_owners_alone() {

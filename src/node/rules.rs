@@ -244,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn those_whose_time_is_up_do_not_keep_a_list_of_those_allowed_alive() {
+        let mut rules = Rules::default();
+        add(&mut rules, RuleKind::Allow, id("a"), Some(5));
+        add(&mut rules, RuleKind::Allow, id("b"), None);
+        assert!(rules.remove(at(6), RuleKind::Allow, &id("b").into()), "the last who was left");
+        assert_eq!(rules.judge(at(6), ip("9.9.9.9"), Some(id("c"))), Ok(()));
+    }
+
+    #[test]
     fn a_rule_holds_until_its_time_is_up_and_not_a_moment_longer() {
         let mut rules = Rules::default();
         add(&mut rules, RuleKind::Deny, id("a"), Some(10));

@@ -370,13 +370,12 @@ impl Node {
 
     /// Why a connection whose other end has stopped sending is over.
     pub(super) fn reason_of_end(&self, conn: ConnId) -> CloseReason {
-        let Some(connection) = self.connections.get(&conn) else { return CloseReason::Remote };
-        match connection.fault {
-            Some(reason) => reason,
-            None if connection.session.is_cut_off() => {
+        // One with a fault ends when its time has come: see `Node::is_failing`.
+        match self.connections.get(&conn) {
+            Some(connection) if connection.session.is_cut_off() => {
                 CloseReason::Encryption(SessionError::CutOff)
             }
-            None => CloseReason::Remote,
+            _ => CloseReason::Remote,
         }
     }
 
