@@ -213,7 +213,7 @@ impl fmt::Display for KeystoreError {
             Self::Entropy(error) => write!(f, "no key could be drawn: {error}"),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::OpenToOthers { path } => {
-                write!(f, "{}: others may read or change this key; chmod 600 it", path.display())
+                write!(f, "{}: others may read or change this file; chmod 600 it", path.display())
             }
             Self::Damaged { path, error } => write!(f, "{}: {error}", path.display()),
             Self::BadSecret { path, error } => write!(f, "{}: {error}", path.display()),
