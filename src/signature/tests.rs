@@ -245,7 +245,7 @@ fn messages_that_were_signed_alone_push_no_batch_out_of_the_memory() {
     assert_eq!(check(&batch[0], &signed[0]), Check::Right);
     for number in 0..=u64::try_from(MAX_REMEMBERED).unwrap() {
         let alone = Message::numbered(10 + number);
-        assert_eq!(check(&alone, &sign(&[alone.clone()])[0]), Check::Right);
+        assert_eq!(check(&alone, &sign(std::slice::from_ref(&alone))[0]), Check::Right);
     }
     assert_eq!(check(&batch[1], &signed[1]), Check::Known);
 }
