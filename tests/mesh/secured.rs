@@ -1,10 +1,14 @@
 //! Meshes under encryption, on real sockets.
 
+#[cfg(feature = "tls")]
 use std::io::{Read, Write};
 use std::net::TcpStream;
+#[cfg(feature = "tls")]
 use std::time::Duration;
 
-use rs2p::{Builder, CloseReason, ConnectError, Encryption, MeshSocket, RecvError};
+use rs2p::{Builder, Encryption, MeshSocket, RecvError};
+#[cfg(feature = "tls")]
+use rs2p::{CloseReason, ConnectError};
 
 use super::{PATIENCE, until};
 
