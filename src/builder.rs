@@ -11,7 +11,7 @@ use crate::driver::{self, InboxLimits};
 use crate::error::{BindError, ConfigError};
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
-use crate::node::{Admission, AdmissionCheck, Candidate, Config, Rule, RuleKind, Subject};
+use crate::node::{self, Admission, AdmissionCheck, Candidate, Config, Rule, RuleKind, Subject};
 #[cfg(feature = "tls")]
 use crate::secret::MeshSecret;
 use crate::socket::{MeshSocket, resolve};
@@ -47,11 +47,11 @@ impl Encryption {
     /// The name in the protocol id.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Plaintext => "Plaintext",
+            Self::Plaintext => node::PLAINTEXT,
             #[cfg(feature = "rsa")]
-            Self::Rsa => "PKCS1_v1.5",
+            Self::Rsa => node::PKCS1,
             #[cfg(feature = "tls")]
-            Self::Tls => "tls13-rpk/1",
+            Self::Tls => node::TLS,
         }
     }
 

@@ -213,7 +213,7 @@ impl fmt::Display for KeystoreError {
             Self::Entropy(error) => write!(f, "no key could be drawn: {error}"),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::OpenToOthers { path } => {
-                write!(f, "{}: others may read or change this key; chmod 600 it", path.display())
+                write!(f, "{}: others may read or change this file; chmod 600 it", path.display())
             }
             Self::Damaged { path, error } => write!(f, "{}: {error}", path.display()),
             Self::BadSecret { path, error } => write!(f, "{}: {error}", path.display()),
@@ -288,6 +288,20 @@ mod tests {
         Identity::generate().unwrap().save(&key).unwrap();
         let text = MeshSecret::load(&key).unwrap_err().to_string();
         assert!(text.ends_with("key: not the secret of a mesh"), "{text}");
+    }
+
+    #[test]
+    fn a_file_may_have_words_around_the_key_but_not_a_book() {
+        let folder = Folder::new("words");
+        let path = folder.0.join("key");
+        Identity::generate().unwrap().save(&path).unwrap();
+        let pem = fs::read_to_string(&path).unwrap();
+        let with = |len: usize| fs::write(&path, format!("{}\n{pem}", "words ".repeat(len / 6)));
+        with(1_000).unwrap();
+        Identity::load(&path).unwrap();
+        with(20_000).unwrap();
+        let outcome = Identity::load(&path);
+        assert!(matches!(outcome, Err(KeystoreError::Damaged { .. })), "{outcome:?}");
     }
 
     #[cfg(unix)]

@@ -88,6 +88,8 @@ pub use node::{
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};
 #[cfg(feature = "tls")]
 pub use secret::{MeshSecret, SecretError};
+#[doc(inline)]
+pub use session::SessionError;
 pub use socket::{Connecting, MeshSocket};
 pub use status::{CloseReport, Status};
 #[doc(inline)]

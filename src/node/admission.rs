@@ -96,13 +96,13 @@ impl Node {
         Ok(())
     }
 
-    /// Removes a rule. Returns whether there was one. Removing the last who is allowed lets
-    /// everybody in; that the last expires does not.
+    /// Removes a rule. Returns whether there was one. Where the last who was allowed is removed, or
+    /// has expired, nobody may join: [`Node::clear_rules`] does away with the list.
     pub fn remove_rule(&mut self, now: Instant, kind: RuleKind, subject: &Subject) -> bool {
         self.rules.remove(now, kind, subject)
     }
 
-    /// Removes all rules of one kind. Without a list of those allowed everybody may join.
+    /// Does away with a list. Without one of those allowed everybody may join.
     pub fn clear_rules(&mut self, kind: RuleKind) {
         self.rules.clear(kind);
     }

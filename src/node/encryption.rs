@@ -61,13 +61,13 @@ pub(super) enum Beginning {
 }
 
 /// The name of the encryption that is none.
-pub(super) const PLAINTEXT: &str = "Plaintext";
+pub(crate) const PLAINTEXT: &str = "Plaintext";
 
 /// The name of py2p's RSA sockets.
-pub(super) const PKCS1: &str = "PKCS1_v1.5";
+pub(crate) const PKCS1: &str = "PKCS1_v1.5";
 
 /// The name of TLS 1.3 with raw public keys, in the version of it that is spoken here.
-pub(super) const TLS: &str = "tls13-rpk/1";
+pub(crate) const TLS: &str = "tls13-rpk/1";
 
 /// All names.
 pub(super) const NAMES: [&str; 3] = [PLAINTEXT, PKCS1, TLS];

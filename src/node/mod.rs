@@ -1,9 +1,9 @@
 //! The mesh node as a pure state machine: bytes, time and user calls go in; bytes, events and one
 //! deadline come out.
 //!
-//! This room knows the mesh: connections and their handshakes, the routing table, floods and the
-//! cache that ends them, peers lists, limits and timers. It has no sockets, no threads, no clock
-//! and no randomness of its own, so that the same node runs behind real sockets, in a simulator
+//! This room knows the mesh: connections, their sessions and handshakes, who may join, the routing
+//! table, floods, who has signed them and the cache that ends them, peers lists, limits and timers.
+//! It has no sockets, no threads, no clock and no randomness of its own, so that the same node runs behind real sockets, in a simulator
 //! and under a fuzzer. The same seed and the same inputs give the same outputs, to the byte.
 //!
 //! A driver tells it what happened ([`Node::handle_input`]), then takes what is to be done until
@@ -62,6 +62,11 @@ pub use admission::{Admission, AdmissionCheck, Candidate};
 pub use broadcast::MAX_BATCH_COUNT;
 pub use config::{Compress, Config, Signatures};
 pub use digest::Digester;
+#[cfg(feature = "rsa")]
+pub(crate) use encryption::PKCS1;
+pub(crate) use encryption::PLAINTEXT;
+#[cfg(feature = "tls")]
+pub(crate) use encryption::TLS;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use network::{Network, ParseNetworkError};
 pub use requests::Whispered;

@@ -55,7 +55,7 @@ impl fmt::Display for Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleKind {
     /// Of those who may join. While there is no such list, everybody may; once there is one, a peer
-    /// must stand on it, by its id or by its address.
+    /// must stand on it, by its id or by its address. An empty list is still one.
     Allow,
     /// Of those who may not, whatever else is said of them.
     Deny,
@@ -77,8 +77,8 @@ pub struct Rule {
 pub(super) struct Rules {
     allow: Entries,
     deny: Entries,
-    /// Whether only those may join who are allowed. Entries that expire do not change that: a mesh
-    /// for few must not become one for all by the mere passing of time.
+    /// Whether only those may join who are allowed. That they expire, or are removed one by one,
+    /// does not change it: a mesh for few must not become one for all by accident.
     is_closed: bool,
 }
 
@@ -139,14 +139,8 @@ impl Rules {
 
     /// Takes an entry out. Returns whether there was one, and it had not expired.
     pub(super) fn remove(&mut self, now: Instant, kind: RuleKind, subject: &Subject) -> bool {
-        let entries = self.entries(kind);
-        let removed = entries.by_subject.remove(subject);
-        entries.sweep(now);
-        let was_there = removed.is_some_and(|until| is_live(now, until));
-        if was_there && kind == RuleKind::Allow && self.allow.by_subject.is_empty() {
-            self.is_closed = false;
-        }
-        was_there
+        let removed = self.entries(kind).by_subject.remove(subject);
+        removed.is_some_and(|until| is_live(now, until))
     }
 
     pub(super) fn clear(&mut self, kind: RuleKind) {
@@ -272,16 +266,18 @@ mod tests {
     }
 
     #[test]
-    fn removing_the_last_who_is_allowed_lets_everybody_in() {
+    fn a_list_whose_last_entry_is_removed_keeps_everybody_out_until_it_is_cleared() {
         let mut rules = Rules::default();
         add(&mut rules, RuleKind::Allow, id("a"), None);
-        add(&mut rules, RuleKind::Allow, id("b"), None);
-        let judge = |rules: &Rules| rules.judge(at(1), ip("9.9.9.9"), Some(id("c")));
+        let judge = |rules: &Rules, name| rules.judge(at(1), ip("9.9.9.9"), Some(id(name)));
+        assert!(!rules.remove(at(1), RuleKind::Deny, &id("a").into()));
+        assert_eq!(judge(&rules, "a"), Ok(()));
         assert!(rules.remove(at(1), RuleKind::Allow, &id("a").into()));
-        assert!(!rules.remove(at(1), RuleKind::Deny, &id("b").into()));
-        assert_eq!(judge(&rules), Err(Denial::NotListed));
-        assert!(rules.remove(at(1), RuleKind::Allow, &id("b").into()));
-        assert_eq!(judge(&rules), Ok(()));
+        assert_eq!(judge(&rules, "a"), Err(Denial::NotListed));
+        rules.clear(RuleKind::Deny);
+        assert_eq!(judge(&rules, "a"), Err(Denial::NotListed));
+        rules.clear(RuleKind::Allow);
+        assert_eq!(judge(&rules, "b"), Ok(()));
     }
 
     #[test]

@@ -141,7 +141,8 @@ impl Node {
         if connection.is_plain() {
             return;
         }
-        let first: Option<[u8; 4]> = connection.sealed.first_chunk().copied();
+        // What a fault in mid-session begins with says nothing.
+        let first = connection.sealed.first_chunk().copied().filter(|_| !connection.is_secured);
         let session = &mut connection.session;
         let mut plain = BytesMut::new();
         // An empty message is py2p's word that no more follows.
@@ -382,13 +383,12 @@ impl Node {
 
     /// Why a connection whose other end has stopped sending is over.
     pub(super) fn reason_of_end(&self, conn: ConnId) -> CloseReason {
-        let Some(connection) = self.connections.get(&conn) else { return CloseReason::Remote };
-        match connection.fault {
-            Some(reason) => reason,
-            None if connection.session.is_cut_off() => {
+        // One with a fault ends when its time has come: see `Node::is_failing`.
+        match self.connections.get(&conn) {
+            Some(connection) if connection.session.is_cut_off() => {
                 CloseReason::Encryption(SessionError::CutOff)
             }
-            None => CloseReason::Remote,
+            _ => CloseReason::Remote,
         }
     }
 

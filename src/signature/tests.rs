@@ -234,6 +234,22 @@ fn the_memory_of_batches_is_bounded_and_forgets_the_oldest() {
     assert_eq!(check(&batch(0)[1]), Check::Right, "it was forgotten, and is checked again");
 }
 
+#[test]
+fn messages_that_were_signed_alone_push_no_batch_out_of_the_memory() {
+    let batch = [Message::numbered(1), Message::numbered(2)];
+    let signed = sign(&batch);
+    let mut verifier = Verifier::new(protocol());
+    let mut check = |message: &Message, signed: &SignedOrigin| {
+        verifier.check(&message.sender, signed, message.leaf())
+    };
+    assert_eq!(check(&batch[0], &signed[0]), Check::Right);
+    for number in 0..=u64::try_from(MAX_REMEMBERED).unwrap() {
+        let alone = Message::numbered(10 + number);
+        assert_eq!(check(&alone, &sign(std::slice::from_ref(&alone))[0]), Check::Right);
+    }
+    assert_eq!(check(&batch[1], &signed[1]), Check::Known);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

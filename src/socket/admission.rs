@@ -65,8 +65,8 @@ impl MeshSocket {
     /// Lets somebody join: a node by its id, or everybody at an address or in a
     /// [`Network`](crate::Network). While nobody was named so, everybody may; from the first call
     /// on, a peer must have been named by its id or its address. Those who are neighbors already
-    /// stay. With a lifetime the entry expires by itself, and when the last one has, nobody may
-    /// join; only [`MeshSocket::remove_rule`] and [`MeshSocket::clear_rules`] open the mesh again.
+    /// stay. With a lifetime the entry expires by itself. When the last one is gone nobody may
+    /// join; only [`MeshSocket::clear_rules`] opens the mesh again.
     ///
     /// # Errors
     ///
@@ -118,7 +118,8 @@ impl MeshSocket {
     }
 
     /// Takes back what [`MeshSocket::allow`] or [`MeshSocket::deny`] has said of somebody. Returns
-    /// whether there was something to take back. When nobody is left who was allowed, everybody is.
+    /// whether there was something to take back. When nobody is left who was allowed, nobody may
+    /// join.
     pub fn remove_rule(&self, kind: RuleKind, subject: impl Into<Subject>) -> bool {
         let subject = subject.into();
         let removed = self.inner.started.handle.ask(move |daemon| {
@@ -128,7 +129,7 @@ impl MeshSocket {
         removed.unwrap_or(false)
     }
 
-    /// Takes back everything of one kind.
+    /// Takes back everything of one kind. Without a list of those allowed, everybody may join.
     pub fn clear_rules(&self, kind: RuleKind) {
         self.inner.started.handle.tell(move |daemon| daemon.node().0.clear_rules(kind));
     }

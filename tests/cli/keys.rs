@@ -116,7 +116,7 @@ fn a_file_is_its_owners_alone_or_refused() {
     let path = folder.path("node.key");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let open = "node.key: others may read or change this key; chmod 600 it\n";
+    let open = "node.key: others may read or change this file; chmod 600 it\n";
     assert_eq!(folder.refusal("id node.key", 1), format!("error: {open}"));
     let expected = format!("error: the node's key cannot be used: {open}");
     assert_eq!(folder.refusal("node --identity node.key", 1), expected);

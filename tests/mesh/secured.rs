@@ -1,10 +1,14 @@
 //! Meshes under encryption, on real sockets.
 
+#[cfg(feature = "tls")]
 use std::io::{Read, Write};
 use std::net::TcpStream;
+#[cfg(feature = "tls")]
 use std::time::Duration;
 
-use rs2p::{Builder, CloseReason, ConnectError, Encryption, MeshSocket, RecvError};
+use rs2p::{Builder, Encryption, MeshSocket, RecvError};
+#[cfg(feature = "tls")]
+use rs2p::{CloseReason, ConnectError};
 
 use super::{PATIENCE, until};
 
@@ -137,6 +141,26 @@ fn encryptions_do_not_mix_and_both_ends_say_which_is_the_others() {
         let told: Vec<_> = listener.status().troubles().iter().map(|it| it.reason).collect();
         let expected = CloseReason::OtherEncryption(own.name());
         assert_eq!(told, [expected], "{own:?} dialled {other:?}");
+    }
+}
+
+/// Whoever only wants to know whether an address can be reached, as every node does of its new
+/// neighbors.
+#[test]
+fn a_connection_that_ends_without_a_word_leaves_a_node_nominal() {
+    for encryption in [
+        Encryption::Plaintext,
+        #[cfg(feature = "rsa")]
+        Encryption::Rsa,
+        #[cfg(feature = "tls")]
+        Encryption::Tls,
+    ] {
+        let node = node(encryption);
+        let probe = TcpStream::connect(node.local_addr()).unwrap();
+        until(&node, |node| node.awaiting().len() == 1);
+        drop(probe);
+        until(&node, |node| node.awaiting().is_empty());
+        assert_eq!(node.status().to_string(), "Nominal", "{encryption:?}");
     }
 }
 

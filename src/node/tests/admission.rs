@@ -124,7 +124,7 @@ fn who_is_denied_while_connected_is_closed_and_told() {
 }
 
 #[test]
-fn a_list_of_those_allowed_keeps_others_out_until_it_is_emptied() {
+fn a_list_of_those_allowed_keeps_others_out_until_it_is_cleared() {
     let mut net = net(3);
     let friend = rule(RuleKind::Allow, identity(1).node_id(), None);
     net.call(0, |node, now| node.add_rule(now, friend)).unwrap();
@@ -136,6 +136,10 @@ fn a_list_of_those_allowed_keeps_others_out_until_it_is_emptied() {
     assert_eq!(troubles(&net.nodes[2]), [REFUSED]);
     assert_eq!(net.nodes[0].rules(net.now).collect::<Vec<_>>(), [friend]);
     assert!(net.call(0, |node, now| node.remove_rule(now, RuleKind::Allow, &friend.subject)));
+    net.dial(2, 0);
+    net.run_for(100);
+    assert_eq!(neighbors(&net, 0), 1, "an empty list is still one");
+    net.call(0, |node, _| node.clear_rules(RuleKind::Allow));
     net.dial(2, 0);
     net.run_for(100);
     assert_eq!(neighbors(&net, 0), 2);
@@ -362,4 +366,46 @@ fn a_false_id_is_told_before_the_end() {
     net.run_for(100);
     assert_eq!(troubles(&net.nodes[0]), [CloseReason::Misbehaved(Misbehavior::FalseId)]);
     assert_eq!(reasons(&net.take_events(1)), [CloseReason::Refused(RefusalReason::FalseId)]);
+}
+
+#[test]
+fn a_new_denial_closes_whom_it_is_about_and_nobody_else() {
+    let mut net = net(3);
+    net.dial(1, 0);
+    net.run_for(100);
+    // Whom a list of those allowed leaves out stays, also when somebody else is denied then.
+    let (allowed, denied) = (rule(RuleKind::Allow, net.id(2), None), net.id(2));
+    net.call(0, |node, now| node.add_rule(now, allowed)).unwrap();
+    deny(&mut net, 0, denied, None);
+    net.run_for(100);
+    assert_eq!(neighbors(&net, 0), 1);
+}
+
+#[test]
+fn who_is_denied_while_being_dialled_by_id_is_not_waited_for() {
+    let mut net = net(2);
+    let id = identity(1).node_id();
+    let conn = net.call(0, |node, now| node.dial_peer(now, addr(1), id)).unwrap();
+    deny(&mut net, 0, id, None);
+    let events = net.take_events(0);
+    let failed = |event: &Event| matches!(event, Event::DialFailed { conn: of, reason: LISTED, .. } if *of == conn);
+    assert!(events.iter().any(failed), "{events:?}");
+}
+
+#[test]
+fn without_encryption_the_users_function_is_told_that_nothing_is_proven() {
+    let check = |candidate: &crate::node::Candidate| {
+        let is_claim = !candidate.is_id_proven && !candidate.is_secret_proven;
+        assert!(is_claim && !candidate.is_extended, "{candidate:?}");
+        Admission::Deny("a claim")
+    };
+    let mut net = Net::new(2);
+    let admission = Some(AdmissionCheck::new(check));
+    net.nodes[0] = Node::new(Config { admission, ..config() }, [0; 32], ms(0), WALL).unwrap();
+    let legacy = Config { extension: false, ..config() };
+    net.nodes[1] = Node::new(legacy, [1; 32], ms(0), WALL).unwrap();
+    net.dial(1, 0);
+    net.run_for(1_000);
+    let denied = CloseReason::Denied(Denial::Function("a claim"));
+    assert_eq!(troubles(&net.nodes[0]), [denied]);
 }

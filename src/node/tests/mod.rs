@@ -16,6 +16,8 @@ mod links;
 #[cfg(feature = "tls")]
 mod middle;
 mod net;
+#[cfg(feature = "tls")]
+mod own;
 mod peers;
 mod places;
 #[cfg(feature = "tls")]

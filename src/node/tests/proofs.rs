@@ -265,3 +265,15 @@ fn a_secret_that_nobody_could_prove_makes_no_node() {
     assert_eq!(new(Config { secret: Some(secret(1)), ..tls(0) }), Ok(()));
     assert_eq!(new(Config { extension: false, ..tls(0) }), Err(ConfigError::NoExtension));
 }
+
+/// PROTOCOL.md §10: an encryption is told by the first bytes of a connection, not by those in it.
+#[test]
+fn what_looks_like_another_encryption_inside_a_session_is_no_frame_and_nothing_else() {
+    let mut node = node(tls(0), 0);
+    let mut stranger = Stranger::dials(&mut node, 1);
+    stranger.session.send(b"Requesting key size").unwrap();
+    let data = stranger.session.take_transmit().unwrap();
+    node.handle_input(ms(1), Input::Received { conn: stranger.conn, data: &data });
+    let [reason] = troubles(&node)[..] else { panic!("one trouble") };
+    assert!(matches!(reason, CloseReason::Malformed(_)), "{reason:?}");
+}

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::super::{CloseMode, Config, Input, Node, Output};
 use super::net::{Net, WALL, addr, config, ms};
 use super::rsa_key;
+use super::victim::{HANDSHAKE_TIMEOUT, Peer, Victim};
 use crate::error::{CloseReason, SendError};
 use crate::session::SessionError;
 use crate::wire::Protocol;
@@ -99,6 +100,17 @@ fn a_connection_without_a_key_waits_for_one() {
 }
 
 #[test]
+fn a_connection_on_which_nobody_says_a_word_is_no_fault_and_is_told_nothing() {
+    let mut server = node(0);
+    while server.poll_output().is_some() {}
+    let conn = server.accept(ms(0), addr(1)).unwrap();
+    server.handle_input(ms(1), Input::Ended { conn });
+    let outputs: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
+    assert_eq!(outputs, [Output::Close { conn, mode: CloseMode::Flush }]);
+    assert_eq!(troubles(&server), []);
+}
+
+#[test]
 fn every_fault_ends_in_silence_after_a_while() {
     for (data, reason) in [
         (&b"Requesting key syze"[..], CloseReason::Encryption(SessionError::BadRequest)),
@@ -154,4 +166,84 @@ fn a_dialer_learns_that_the_other_end_is_plaintext() {
     net.run_for(1_000);
     assert_eq!(troubles(&net.nodes[0]), [CloseReason::OtherEncryption("Plaintext")]);
     assert_eq!(troubles(&net.nodes[1]), [CloseReason::OtherEncryption("PKCS1_v1.5")]);
+}
+
+/// Who cuts a message off behind a block must not learn at once whether that block was good.
+#[test]
+fn a_stream_that_is_cut_within_a_message_ends_as_late_as_any_fault() {
+    let mut victim = Victim::new();
+    let peer = Peer::dials(&mut victim);
+    let block = peer.blocks(&[b"\0\0\0\x01\x02half of it"]);
+    victim.receive(peer.conn, &block);
+    victim.input(Input::Ended { conn: peer.conn });
+    victim.wait(49);
+    assert_eq!(victim.closed.get(&peer.conn), None);
+    victim.wait(151);
+    assert_eq!(victim.closed[&peer.conn].0, CloseMode::Abort);
+    let cut_off = CloseReason::Encryption(SessionError::CutOff);
+    assert_eq!(troubles(&victim.node), [cut_off]);
+}
+
+#[test]
+fn a_fault_ends_at_a_time_of_its_own_whatever_timer_was_about_to_fire() {
+    let mut victim = Victim::new();
+    let mut delays = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let conn = victim.accept();
+        victim.wait(HANDSHAKE_TIMEOUT.as_secs() * 1_000 - 10);
+        victim.receive(conn, b"Requesting rubbish");
+        assert!(
+            victim.node.connections.get(&conn).unwrap().sealed.is_empty(),
+            "nobody will look at it"
+        );
+        let mut delay = 0;
+        while !victim.closed.contains_key(&conn) {
+            victim.wait(1);
+            delay += 1;
+        }
+        assert!((50..=200).contains(&delay), "after {delay} ms");
+        delays.insert(delay);
+    }
+    assert!(delays.len() > 5, "always the same would be subtracted: {delays:?}");
+}
+
+#[test]
+fn what_waits_for_a_key_is_bounded() {
+    let mut victim = Victim::new();
+    for _ in 0..super::super::encryption::POOL_COUNT {
+        let _ = Peer::dials(&mut victim);
+    }
+    victim.withhold_keys();
+    // The keys that lay ready are used up by these.
+    let conns: Vec<_> = (0..10).map(|_| victim.accept()).collect();
+    for conn in &conns {
+        victim.receive(*conn, b"Requesting key size");
+    }
+    let waiting =
+        *conns.iter().find(|conn| victim.node.connections.get(conn).unwrap().awaits_key).unwrap();
+    victim.receive(waiting, &vec![0; 256 << 10]);
+    victim.wait(200);
+    assert_eq!(victim.closed.get(&waiting).map(|closed| closed.0), Some(CloseMode::Abort));
+    assert_eq!(troubles(&victim.node), [CloseReason::Encryption(SessionError::TooLong)]);
+}
+
+/// A driver may shut the connection down at the word, as a socket does.
+#[test]
+fn a_connection_is_closed_only_behind_the_last_block() {
+    let mut victim = Victim::new();
+    let _peer = Peer::joins(&mut victim, "peer");
+    let (node, now) = (&mut victim.node, victim.now);
+    node.broadcast(now, &["long".repeat(2_000)]).unwrap();
+    node.close(now);
+    let mut outputs = Vec::new();
+    for _ in 0..1_000 {
+        outputs.extend(std::iter::from_fn(|| node.poll_output()));
+        for conn in node.connections.iter().map(|(conn, _)| *conn).collect::<Vec<_>>() {
+            node.handle_input(now, Input::Continue { conn });
+        }
+    }
+    let place = |is: fn(&Output) -> bool| outputs.iter().rposition(is).unwrap();
+    let last = place(|output| matches!(output, Output::Transmit { .. }));
+    let close = place(|output| matches!(output, Output::Close { .. }));
+    assert!(last < close, "{last}, {close}");
 }

@@ -197,6 +197,25 @@ fn a_connection_that_ends_without_a_goodbye_was_cut_off() {
     assert_eq!(reasons(&net.take_events(0)), [CloseReason::Remote]);
 }
 
+/// PROTOCOL.md §3.2: it may be there only to show that this node can be reached.
+#[test]
+fn a_connection_on_which_nobody_says_a_word_is_not_cut_off() {
+    let mut server = node(tls(0), 0);
+    let cut_off = CloseReason::Encryption(SessionError::CutOff);
+    let silent = server.accept(ms(0), addr(1)).unwrap();
+    server.handle_input(ms(1), Input::Ended { conn: silent });
+    assert_eq!(troubles(&server), []);
+    let brief = server.accept(ms(0), addr(1)).unwrap();
+    server.handle_input(ms(1), Input::Received { conn: brief, data: &[0x16] });
+    server.handle_input(ms(1), Input::Ended { conn: brief });
+    assert_eq!(troubles(&server), [cut_off], "one byte is a beginning");
+    // The one that dials has said something.
+    let dialed = server.dial(ms(2), addr(1)).unwrap();
+    server.handle_input(ms(2), Input::Connected { conn: dialed });
+    server.handle_input(ms(2), Input::Ended { conn: dialed });
+    assert_eq!(troubles(&server), [cut_off, cut_off]);
+}
+
 #[test]
 fn a_probe_is_no_trouble_to_the_node_that_is_probed() {
     let cut_off = CloseReason::Encryption(SessionError::CutOff);

@@ -22,6 +22,8 @@ pub(super) struct Tap {
     dialer: End,
     meddling: Meddling,
     is_cut: bool,
+    /// Whether the end that was dialled has been given anything of what the other said.
+    pub(super) has_passed: bool,
     /// What each end has sent.
     pub(super) said: [Vec<u8>; 2],
 }
@@ -36,7 +38,7 @@ impl Net {
     ) {
         let said = [Vec::new(), Vec::new()];
         let (dialer, meddling) = ((node, conn), Box::new(meddling));
-        self.tap = Some(Tap { dialer, meddling, is_cut: false, said });
+        self.tap = Some(Tap { dialer, meddling, is_cut: false, has_passed: false, said });
     }
 
     /// What is left to be posted of a parcel.
@@ -51,6 +53,8 @@ impl Net {
                 let side = usize::from(from != tap.dialer);
                 tap.said[side].extend_from_slice(&data);
                 for deed in (tap.meddling)(side, &data) {
+                    let is_heard = |data: &Vec<u8>| side == 0 && !data.is_empty();
+                    tap.has_passed |= matches!(&deed, Deed::Pass(data) if is_heard(data));
                     tap.is_cut |= matches!(deed, Deed::Fin | Deed::Reset);
                     self.carry_out_deed(from, to, deed);
                 }

@@ -415,3 +415,40 @@ fn counts_include_what_the_count_takes() {
         }
     }
 }
+
+#[test]
+fn a_stream_is_cut_off_anywhere_but_between_two_records() {
+    let mut ends = pair();
+    assert!(ends.iter().all(RsaSession::is_mid_message), "the exchange has not been made");
+    let _ = talk(&mut ends);
+    let [client, server] = &mut ends;
+    client.send(b"message").unwrap();
+    let (record, _) = feed(client, &[]).unwrap();
+    for (index, byte) in record.iter().enumerate() {
+        assert_eq!(server.is_mid_message(), index > 0, "in front of byte {index}");
+        let _ = feed(server, &[*byte]).unwrap();
+    }
+    assert!(!server.is_mid_message());
+}
+
+#[test]
+fn what_has_been_sent_no_longer_counts_as_waiting() {
+    let limits = Limits { max_queued_len: 10, ..Limits::ALONE };
+    let [client, server] = SMALL.clone();
+    let mut ends = [
+        RsaSession::new(Role::Client, client, limits, [1; 32]),
+        RsaSession::new(Role::Server, server, limits, [2; 32]),
+    ];
+    for _ in 0..4 {
+        ends[0].send(b"four").unwrap();
+        ends[0].send(b"four").unwrap();
+        assert_eq!(ends[0].send(b"four"), Err(SendError::Full));
+        let _ = talk(&mut ends);
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_a_size_is_refused_at_its_first_byte() {
+    let [mut client, _] = pair();
+    assert_eq!(feed(&mut client, b"\0").err(), Some(SessionError::MalformedKeySize));
+}

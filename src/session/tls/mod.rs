@@ -38,21 +38,28 @@ pub struct TlsSession {
     connection: Connection,
     input: BytesMut,
     failure: Option<SessionError>,
+    /// Whether either end has said anything.
+    has_begun: bool,
     /// Whether the peer has said that it sends no more.
     has_ended: bool,
     /// Whether this end has.
     is_over: bool,
-    /// Whether anything has arrived.
-    has_begun: bool,
 }
 
 impl TlsSession {
     fn new(mut connection: Connection) -> Self {
         // What is encrypted is taken at once.
         connection.set_buffer_limit(None);
-        let input = BytesMut::new();
-        let (has_ended, is_over, has_begun) = (false, false, false);
-        Self { connection, input, failure: None, has_ended, is_over, has_begun }
+        // The one that dials speaks first.
+        let has_begun = connection.wants_write();
+        Self {
+            connection,
+            input: BytesMut::new(),
+            failure: None,
+            has_begun,
+            has_ended: false,
+            is_over: false,
+        }
     }
 
     /// Keeps bytes that arrived for the next step, and tells how many of them: no more than
@@ -60,7 +67,7 @@ impl TlsSession {
     #[must_use]
     pub fn received(&mut self, data: &[u8]) -> usize {
         let taken = data.get(..self.room()).unwrap_or(data);
-        self.has_begun |= !data.is_empty();
+        self.has_begun |= !taken.is_empty();
         if self.is_reading() {
             self.input.extend_from_slice(taken);
         }
@@ -168,16 +175,10 @@ impl TlsSession {
         self.failure.is_none() && !self.connection.is_handshaking()
     }
 
-    /// Whether the peer has said that it sends no more.
-    pub fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-
     /// Whether a connection that ends now is cut off: the peer has not said that it sends no more.
-    /// Who dialled and has said nothing at all has only looked whether somebody answers here.
+    /// One on which nobody has said a word is not.
     pub fn is_cut_off(&self) -> bool {
-        let was_tried = !self.has_begun && matches!(self.connection, Connection::Server(_));
-        !self.has_ended && !was_tried
+        self.has_begun && !self.has_ended
     }
 
     /// The key that the peer has proven to hold, once the session is established.

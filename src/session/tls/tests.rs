@@ -85,7 +85,7 @@ fn what_is_sent_arrives_both_ways_and_nothing_of_it_is_on_the_wire() {
     ends[1].end();
     assert_eq!(run(&mut ends, keep), [Ok(vec![]), Ok(vec![])]);
     assert!(!wire.windows(8).any(|window| window == b"acceptor" || window == b"xxxxxxxx"));
-    assert_eq!(ends.each_ref().map(TlsSession::has_ended), [true, false]);
+    assert_eq!(ends.each_ref().map(TlsSession::is_cut_off), [false, true]);
 }
 
 #[test]
@@ -203,6 +203,21 @@ fn a_fault_behind_good_bytes_is_told_at_once() {
     assert_eq!(progress.messages, ["good"]);
     assert!(!progress.is_idle, "there is more to say");
     assert_eq!(ends[1].step(), Err(SessionError::Corrupt));
+    // A session that has failed proves nothing any more, and takes nothing.
+    assert!(!ends[1].is_established());
+    assert_eq!(ends[1].peer_key(), None);
+    let failed = SendError::Failed(SessionError::Corrupt);
+    assert_eq!(ends[1].send(b"more"), Err(failed));
+}
+
+#[test]
+fn who_dials_names_nobody_and_offers_one_exchange_of_keys() {
+    let mut dialer = context(1, "a protocol").dial().unwrap();
+    let hello = dialer.take_transmit().unwrap();
+    let has = |bytes: &[u8]| hello.windows(bytes.len()).any(|window| window == bytes);
+    assert!(!has(b"mesh"), "a name of a server");
+    // The extension supported_groups, with X25519 alone (RFC 8446, 4.2.7).
+    assert!(has(&[0, 10, 0, 4, 0, 2, 0, 29]));
 }
 
 #[test]

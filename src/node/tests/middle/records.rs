@@ -200,9 +200,8 @@ fn nobody_is_talked_into_another_encryption() {
                 deeds
             });
             assert_eq!(outcome.ends[0], [reason]);
-            // Who was told nothing takes it for a probe.
-            let told: &[CloseReason] = if both { &[reason] } else { &[] };
-            assert_eq!(outcome.ends[1], told);
+            let heard: &[CloseReason] = if both { &[reason] } else { &[] };
+            assert_eq!(outcome.ends[1], heard);
         }
     }
 }
