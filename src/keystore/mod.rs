@@ -3,11 +3,11 @@
 //! Knows files, their rights and the system's entropy; what a key is, `identity` knows, and what a
 //! secret is, `secret`. Nothing that is there is ever replaced.
 
+mod file;
+
 use std::error::Error;
-use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -15,10 +15,6 @@ use zeroize::Zeroizing;
 
 use crate::identity::{Identity, IdentityError, KEY_LEN};
 use crate::secret::{GENERATED_LEN, MeshSecret, SecretError};
-
-/// The longest file that is read: a key has about 200 bytes, the longest secret 1,400, and whoever
-/// keeps it may have written something around it.
-const MAX_FILE_LEN: u64 = 16 << 10;
 
 impl Identity {
     /// A new identity, drawn by the operating system.
@@ -39,7 +35,7 @@ impl Identity {
     /// or change it.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
         let path = path.as_ref();
-        Self::from_pem(&read(path)?)
+        Self::from_pem(&file::read(path)?)
             .map_err(|error| KeystoreError::Damaged { path: path.to_owned(), error })
     }
 
@@ -53,7 +49,7 @@ impl Identity {
         let pem = self
             .to_pem()
             .map_err(|error| KeystoreError::Damaged { path: path.to_owned(), error })?;
-        write(path, &pem)
+        file::write(path, &pem)
     }
 
     /// Reads the identity in a file, or makes one and writes it there if there is no such file.
@@ -99,7 +95,7 @@ impl MeshSecret {
     /// or change it.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
         let path = path.as_ref();
-        Self::from_pem(&read(path)?)
+        Self::from_pem(&file::read(path)?)
             .map_err(|error| KeystoreError::BadSecret { path: path.to_owned(), error })
     }
 
@@ -113,7 +109,7 @@ impl MeshSecret {
         let pem = self
             .to_pem()
             .map_err(|error| KeystoreError::BadSecret { path: path.to_owned(), error })?;
-        write(path, &pem)
+        file::write(path, &pem)
     }
 }
 
@@ -124,52 +120,6 @@ fn draw<const LEN: usize>() -> Result<Zeroizing<[u8; LEN]>, KeystoreError> {
         .try_fill_bytes(bytes.as_mut())
         .map_err(|error| KeystoreError::Entropy(io::Error::other(error)))?;
     Ok(bytes)
-}
-
-/// Reads a file that must be its owner's alone.
-fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
-    let io = |error| KeystoreError::Io { path: path.to_owned(), error };
-    let file = File::open(path).map_err(io)?;
-    if is_open_to_others(&file).map_err(io)? {
-        return Err(KeystoreError::OpenToOthers { path: path.to_owned() });
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_FILE_LEN).read_to_string(&mut text).map_err(io)?;
-    Ok(text)
-}
-
-/// Writes a file that is its owner's alone.
-fn write(path: &Path, text: &str) -> Result<(), KeystoreError> {
-    let io = |error| KeystoreError::Io { path: path.to_owned(), error };
-    let mut file = create(path).map_err(io)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    // Half a key is none.
-    written.inspect_err(|_| drop(fs::remove_file(path))).map_err(io)
-}
-
-#[cfg(unix)]
-fn create(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-#[cfg(unix)]
-fn is_open_to_others(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-
-    Ok(file.metadata()?.mode() & 0o077 != 0)
-}
-
-/// Elsewhere the rights of files are not as simple as that, and nothing is judged.
-#[cfg(not(unix))]
-fn is_open_to_others(_: &File) -> io::Result<bool> {
-    Ok(false)
 }
 
 /// Why there is no identity, or no secret.
@@ -225,6 +175,8 @@ impl Error for KeystoreError {}
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A folder that goes with the test.
@@ -255,6 +207,32 @@ mod tests {
         assert_ne!(Identity::generate().unwrap().public_key(), made.public_key());
         let again = made.save(&path);
         assert!(matches!(&again, Err(KeystoreError::Io { .. })), "{again:?}");
+    }
+
+    #[test]
+    fn of_many_who_make_an_identity_at_once_all_get_the_same() {
+        let folder = Folder::new("many");
+        for round in 0..20 {
+            let path = folder.0.join(format!("key-{round}"));
+            let keys: Vec<_> = std::thread::scope(|scope| {
+                let make = || Identity::load_or_create(&path).unwrap().public_key();
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        }
+        // Nobody's draft is left.
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 20);
+    }
+
+    #[test]
+    fn where_there_can_be_no_file_none_is_made() {
+        let folder = Folder::new("nowhere");
+        for path in [folder.0.join("missing").join("key"), folder.0.clone(), PathBuf::new()] {
+            let outcome = Identity::load_or_create(&path);
+            assert!(matches!(outcome, Err(KeystoreError::Io { .. })), "{path:?}: {outcome:?}");
+        }
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
     }
 
     #[test]
