@@ -38,7 +38,7 @@ const DECODER_ALLOWANCE: usize = 40 * MIB;
 #[test]
 fn an_announced_frame_is_not_allocated() {
     let _turn = turn();
-    let (frame, cost) = cost_of(|| {
+    let (frame, cost) = least_cost_of(|| {
         let mut decoder = FrameDecoder::default();
         let mut input: &[u8] = b"\xff\xff\xff\xff\0\0\0\x07";
         decoder.next_frame(&mut input, usize::MAX)
@@ -51,7 +51,7 @@ fn an_announced_frame_is_not_allocated() {
 fn announced_packets_are_not_allocated() {
     let _turn = turn();
     let body = Bytes::from_static(&[0xff; 400]);
-    let (message, cost) = cost_of(|| decode(body, Compressions::NONE));
+    let (message, cost) = least_cost_of(|| decode(body.clone(), Compressions::NONE));
     assert_eq!(message, Err(DecodeError::PacketLengths));
     cost.assert_within(KIB);
 }
@@ -156,6 +156,15 @@ fn cost_of<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     let allocated = ALLOCATOR.total_allocated() - allocated;
     let resident = mark.zip(high_water_mark()).map(|(before, after)| after.saturating_sub(before));
     (result, Cost { allocated, resident })
+}
+
+/// What the cheapest of some runs took, for work that takes next to nothing: the test harness
+/// allocates as well, whenever it likes.
+fn least_cost_of<T>(mut work: impl FnMut() -> T) -> (T, Cost) {
+    let first = cost_of(&mut work);
+    (1..8)
+        .map(|_| cost_of(&mut work))
+        .fold(first, |least, next| if next.1.allocated < least.1.allocated { next } else { least })
 }
 
 /// The most memory that was resident at once, in bytes, where the system tells.
