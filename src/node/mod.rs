@@ -62,10 +62,10 @@ pub use admission::{Admission, AdmissionCheck, Candidate};
 pub use broadcast::MAX_BATCH_COUNT;
 pub use config::{Compress, Config, Signatures};
 pub use digest::Digester;
-#[cfg(feature = "rsa")]
+#[cfg(any(feature = "rsa", feature = "sim"))]
 pub(crate) use encryption::PKCS1;
 pub(crate) use encryption::PLAINTEXT;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "sim", feature = "tls"))]
 pub(crate) use encryption::TLS;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use network::{Network, ParseNetworkError};

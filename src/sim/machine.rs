@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::agenda::Step;
 use super::conduct::Conduct;
 use super::link::LinkId;
-use super::swarm::TLS;
 use crate::conn_id::ConnId;
-use crate::node::{Config, Node};
+use crate::node::{Config, Node, TLS};
 use crate::time::{Instant, UnixTime};
 
 /// The port that every simulated node listens at.

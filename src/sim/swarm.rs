@@ -18,7 +18,7 @@ use super::world::World;
 use crate::event::Event;
 #[cfg(feature = "tls")]
 use crate::identity::{Identity, KEY_LEN};
-use crate::node::{Compress, Config};
+use crate::node::{Compress, Config, PKCS1, PLAINTEXT, TLS};
 use crate::wire::{NodeId, Protocol};
 
 /// How long the nodes have to meet before the faults begin.
@@ -280,10 +280,6 @@ pub(super) fn longest_packet(world: &World, index: usize) -> usize {
     let node = world.node(index);
     node.and_then(|node| node.longest_packet(world.now(), &[])).unwrap_or(max)
 }
-
-const PLAINTEXT: &str = "Plaintext";
-const PKCS1: &str = "PKCS1_v1.5";
-pub(super) const TLS: &str = "tls13-rpk/1";
 
 /// One small mesh in six is under RSA, and one in six under TLS, where the build has them.
 fn draw_encryption(rng: &mut StdRng, nodes: usize) -> &'static str {
