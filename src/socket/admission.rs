@@ -1,67 +1,12 @@
-//! Who may join, and meeting nobody but whom one means.
+//! Who may join.
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use super::{Connecting, MeshSocket, resolve};
-use crate::driver::answer;
-use crate::error::{CloseReason, ConnectError, DialError, RuleError};
+use super::MeshSocket;
+use crate::error::RuleError;
 use crate::node::{Rule, RuleKind, Subject};
-use crate::wire::NodeId;
 
 impl MeshSocket {
-    /// Connects to this node alone, at an address where it should be. Under TLS it has to prove
-    /// that it is the one; in other meshes its id is what it says. Names are resolved on the calling
-    /// thread, and each of their addresses is tried in turn.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`] of the last address tried; where another node answered there, that is
-    /// [`CloseReason::WrongPeer`].
-    pub fn connect_to(&self, addr: impl ToSocketAddrs, id: &NodeId) -> Result<(), ConnectError> {
-        let mut outcome = Err(ConnectError::SocketClosed);
-        for addr in resolve(&addr).map_err(ConnectError::Resolve)? {
-            outcome = self.start_connect_to(addr, id).wait();
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        match outcome {
-            // By a connection to whoever answers, which was made or on its way before.
-            Ok(other) | Err(ConnectError::Dial(DialError::AlreadyConnected(other)))
-                if other != *id =>
-            {
-                Err(ConnectError::Closed(CloseReason::WrongPeer(other)))
-            }
-            outcome => outcome.map(|_| ()),
-        }
-    }
-
-    fn start_connect_to(&self, addr: SocketAddr, id: &NodeId) -> Connecting {
-        let id = *id;
-        let (dialer, outcome) = answer();
-        self.inner.started.handle.tell(move |daemon| daemon.dial_peer(addr, id, dialer));
-        Connecting { outcome }
-    }
-
-    /// Keeps a connection to each of these addresses, as [`MeshSocket::add_seed`] does, while this
-    /// node answers there. Under TLS it has to prove that it is the one.
-    ///
-    /// # Errors
-    ///
-    /// An [`io::Error`] where the text names no address.
-    pub fn add_seed_peer(&self, addr: impl ToSocketAddrs, id: &NodeId) -> io::Result<()> {
-        let id = *id;
-        for addr in resolve(&addr)? {
-            self.inner.started.handle.tell(move |daemon| {
-                let (node, now) = daemon.node();
-                node.add_seed_peer(now, addr, id);
-            });
-        }
-        Ok(())
-    }
-
     /// Lets somebody join: a node by its id, or everybody at an address or in a
     /// [`Network`](crate::Network). While nobody was named so, everybody may; from the first call
     /// on, a peer must have been named by its id or its address. Those who are neighbors already

@@ -1,20 +1,25 @@
 //! The user's hand on a node: a socket that sends to, and receives from, a whole mesh.
+//!
+//! Knows how a call becomes work for the event loop, and what its caller waits for. What a mesh is,
+//! `node` knows; threads and sockets of the system are the `driver`'s.
 
 mod admission;
+mod connect;
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::{Answer, Daemon, Started, answer, owned};
-use crate::error::{ConnectError, LocateError, RecvError, SendError, WhisperError};
+use crate::driver::{Daemon, Started, answer, owned};
+use crate::error::{LocateError, RecvError, SendError, WhisperError};
 use crate::event::{Direction, Event, PeerInfo, SendReport};
 use crate::message::Message;
 use crate::node::{MAX_BATCH_COUNT, Stats};
 use crate::status::{CloseReport, Status};
 use crate::tools::ProtocolTools;
 use crate::wire::{Address, Flag, NodeId, Protocol};
+pub use connect::Connecting;
+pub(crate) use connect::resolve;
 
 /// A node of a mesh, with a socket's interface: what is sent reaches every node that is connected
 /// directly or over others, and what they send is received.
@@ -61,58 +66,6 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 impl MeshSocket {
     pub(crate) fn new(started: Started, protocol: Protocol) -> Self {
         Self { inner: Arc::new(Inner { started, protocol: Arc::new(protocol) }) }
-    }
-
-    /// Connects to a node of the same mesh, and returns its id once both have introduced
-    /// themselves. Names are resolved on the calling thread, and each of their addresses is tried
-    /// in turn.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`] of the last address tried.
-    pub fn connect(&self, addr: impl ToSocketAddrs) -> Result<NodeId, ConnectError> {
-        let mut outcome = Err(ConnectError::SocketClosed);
-        for addr in resolve(&addr).map_err(ConnectError::Resolve)? {
-            outcome = self.start_connect(addr).wait();
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        outcome
-    }
-
-    /// Begins to connect, and returns at once.
-    pub fn start_connect(&self, addr: SocketAddr) -> Connecting {
-        let (dialer, outcome) = answer();
-        self.inner.started.handle.tell(move |daemon| daemon.dial(addr, dialer));
-        Connecting { outcome }
-    }
-
-    /// Keeps a connection to each of these addresses: dials them now, and again whenever there is
-    /// no connection, after a pause drawn at random. Its longest length doubles with each failure
-    /// from one second to five minutes, and is one second again after a connection that lasted a
-    /// minute. Each failure is a trouble in [`MeshSocket::status`]. Names are resolved once, on the
-    /// calling thread.
-    ///
-    /// # Errors
-    ///
-    /// An [`io::Error`] where the text names no address.
-    pub fn add_seed(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
-        for addr in resolve(&addr)? {
-            self.inner.started.handle.tell(move |daemon| {
-                let (node, now) = daemon.node();
-                node.add_seed(now, addr);
-            });
-        }
-        Ok(())
-    }
-
-    /// Keeps a connection to an address no more. The one that there is stays. Returns whether it
-    /// was a seed.
-    pub fn remove_seed(&self, addr: SocketAddr) -> bool {
-        let removed =
-            self.inner.started.handle.ask(move |daemon| daemon.node().0.remove_seed(addr));
-        removed.unwrap_or(false)
     }
 
     /// Sends packets to every node of the mesh. Returns what became of the message at this node's
@@ -433,38 +386,4 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.close(DROP_TIMEOUT);
     }
-}
-
-/// A connection that is being made. Dropping it does not stop that.
-#[derive(Debug)]
-#[must_use = "the outcome is lost otherwise"]
-pub struct Connecting {
-    outcome: Answer<Result<NodeId, ConnectError>>,
-}
-
-impl Connecting {
-    /// Waits for the outcome: the id of the node that answered.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`], once it is known that there will be no connection.
-    pub fn wait(self) -> Result<NodeId, ConnectError> {
-        self.outcome.wait().unwrap_or(Err(ConnectError::SocketClosed))
-    }
-
-    /// Waits for the outcome at most so long; `None` when the time is up. Once it has been told,
-    /// it is [`ConnectError::SocketClosed`].
-    pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<NodeId, ConnectError>> {
-        let outcome = self.outcome.wait_timeout(timeout)?;
-        Some(outcome.unwrap_or(Err(ConnectError::SocketClosed)))
-    }
-}
-
-/// The addresses that a text or value names: at least one.
-pub(crate) fn resolve(addr: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    let addrs: Vec<SocketAddr> = addr.to_socket_addrs()?.collect();
-    if addrs.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    }
-    Ok(addrs)
 }
