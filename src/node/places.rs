@@ -4,12 +4,12 @@
 //! gets that of somebody who has had more than a share, or time enough.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Node;
 use super::connection::{Connection, Phase};
+use super::sorted_map::SortedMap;
 use super::throttle::holder;
 use crate::conn_id::ConnId;
 use crate::time::Instant;
@@ -39,10 +39,12 @@ impl Node {
 
     /// Whose place somebody at `ip` may have: the oldest of the address that has most.
     pub(super) fn place_for(&self, now: Instant, ip: IpAddr) -> Option<ConnId> {
-        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        let mut counts: SortedMap<IpAddr, usize> = SortedMap::default();
         let waiting = || self.connections.iter().filter(|(_, other)| other.owes_handshake());
         for (_, other) in waiting() {
-            *counts.entry(holder(other.addr.ip())).or_default() += 1;
+            let ip = holder(other.addr.ip());
+            let count = counts.get(&ip).map_or(1, |count| count + 1);
+            counts.insert(ip, count);
         }
         let count_of = |ip| counts.get(&holder(ip)).copied().unwrap_or(0);
         let fair_count = count_of(ip) + 1;
