@@ -7,11 +7,17 @@ use std::time::Duration;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use crate::driver::{self, InboxLimits};
+#[cfg(feature = "chaos")]
+use crate::driver::Chaos;
+#[cfg(feature = "sim")]
+use crate::driver::Recorder;
+use crate::driver::{self, Extras, InboxFull, InboxLimits, Started};
 use crate::error::{BindError, ConfigError};
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
-use crate::node::{self, Admission, AdmissionCheck, Candidate, Config, Rule, RuleKind, Subject};
+use crate::node::{
+    self, AddressBook, Admission, AdmissionCheck, Candidate, Config, Rule, RuleKind, Subject,
+};
 #[cfg(feature = "tls")]
 use crate::secret::MeshSecret;
 use crate::socket::{MeshSocket, resolve};
@@ -76,6 +82,10 @@ pub struct Builder {
     config: Config,
     inbox: InboxLimits,
     seeds: Vec<(SocketAddr, Option<NodeId>)>,
+    extras: Extras,
+    book: AddressBook,
+    /// What gives it to the node. A program that has none to give is to have nothing of that in it.
+    give_book: fn(&Started, AddressBook),
 }
 
 impl MeshSocket {
@@ -85,8 +95,11 @@ impl MeshSocket {
             subnet: "mesh".to_owned(),
             encryption: Encryption::DEFAULT,
             config: Config::new(Protocol::new("mesh", Encryption::Plaintext.name())),
-            inbox: InboxLimits { count: 4_096, len: 64 << 20 },
+            inbox: InboxLimits { count: 4_096, len: 64 << 20, full: InboxFull::Discard },
             seeds: Vec::new(),
+            extras: Extras::default(),
+            book: AddressBook::default(),
+            give_book: |_, _| {},
         }
     }
 }
@@ -132,10 +145,11 @@ impl Builder {
         self
     }
 
-    /// The number of outgoing connections up to which the node dials peers that others tell it
-    /// of. Default 8; 0 keeps the shape that the calls of [`MeshSocket::connect`] make.
+    /// The number of outgoing connections up to which the node dials others of its own accord: those
+    /// that others tell it of, and those that it knows from before. Default 8; 0 keeps the shape that
+    /// the calls of [`MeshSocket::connect`] make.
     pub fn max_outgoing(mut self, count: usize) -> Self {
-        self.config.max_outgoing = count;
+        self.config.limits.max_outgoing = count;
         self
     }
 
@@ -159,6 +173,13 @@ impl Builder {
         self
     }
 
+    /// Addresses that an earlier run has kept: see [`MeshSocket::address_book`]. The node dials some
+    /// of them within its first seconds, the anchors first, up to [`Builder::max_outgoing`].
+    pub fn address_book(mut self, book: AddressBook) -> Self {
+        (self.book, self.give_book) = (book, give);
+        self
+    }
+
     /// Somebody who may join, as [`MeshSocket::allow`] has it, from the beginning: with the first
     /// such call nobody else may.
     pub fn allow(mut self, subject: impl Into<Subject>, lifetime: Option<Duration>) -> Self {
@@ -175,7 +196,8 @@ impl Builder {
     }
 
     /// Lets this function judge everybody who would become a neighbor, after the rules and the
-    /// secret of the mesh. It is called on the event loop, and must not wait.
+    /// secret of the mesh. It is called on the event loop, and must not wait: a call of the socket
+    /// that has to wait for the loop is answered there as that of a closed one.
     ///
     /// ```
     /// use rs2p::{Admission, MeshSocket};
@@ -207,6 +229,29 @@ impl Builder {
         self
     }
 
+    /// What becomes of messages when as many wait to be received as may. Default
+    /// [`InboxFull::Discard`].
+    pub fn inbox_full(mut self, full: InboxFull) -> Self {
+        self.inbox.full = full;
+        self
+    }
+
+    /// Writes down what happens to the node: its record can be run again, line by line, with
+    /// [`Replay`](crate::record::Replay) or `rs2p replay`. A recorder is for one node.
+    #[cfg(feature = "sim")]
+    pub fn record(mut self, recorder: &Recorder) -> Self {
+        self.extras.tape = Some(recorder.tape());
+        self
+    }
+
+    /// Makes the network of this node bad, for tests: delays what it reads, breaks its connections,
+    /// and so on. The node says so in its log.
+    #[cfg(feature = "chaos")]
+    pub fn chaos(mut self, chaos: &Chaos) -> Self {
+        self.extras.chaos = Some(chaos.clone());
+        self
+    }
+
     /// Changes any field of the node's configuration. Its protocol follows from
     /// [`Builder::subnet`] and [`Builder::encryption`].
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -233,7 +278,7 @@ impl Builder {
         let config = with_identity(config, encryption)?;
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(|error| BindError::Io(io::Error::other(error)))?;
-        let started = driver::bind(&addrs, config, self.inbox, seed)?;
+        let started = driver::bind(&addrs, config, self.inbox, seed, self.extras)?;
         for (addr, id) in self.seeds {
             started.handle.tell(move |daemon| {
                 let (node, now) = daemon.node();
@@ -243,8 +288,17 @@ impl Builder {
                 }
             });
         }
+        (self.give_book)(&started, self.book);
         Ok(MeshSocket::new(started, protocol))
     }
+}
+
+/// Gives a node that was started an address book.
+fn give(started: &Started, book: AddressBook) {
+    started.handle.tell(move |daemon| {
+        let (node, now) = daemon.node();
+        node.take_address_book(now, &book);
+    });
 }
 
 /// Makes a key for this socket alone where one is needed and none was given.

@@ -38,6 +38,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod book_file;
 mod builder;
 mod conn_id;
 mod driver;
@@ -50,6 +51,8 @@ mod keystore;
 mod message;
 pub mod node;
 pub mod py2p;
+#[cfg(feature = "sim")]
+pub mod record;
 #[cfg(feature = "rsa")]
 pub mod rsa;
 #[cfg(feature = "rsa")]
@@ -62,18 +65,28 @@ mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod socket;
+mod sorted_map;
 mod status;
 pub mod time;
 mod tools;
 pub mod wire;
 
+pub use book_file::AddressBookFileError;
 pub use builder::{Builder, Encryption};
 pub use conn_id::ConnId;
+pub use driver::InboxFull;
+#[cfg(feature = "chaos")]
+pub use driver::{Chaos, ChaosError, ChaosOptions, ChaosReport};
+#[cfg(feature = "sim")]
+pub use driver::{Payloads, Recorded, Recorder};
 pub use error::{
     BindError, CloseReason, ConfigError, ConnectError, Denial, DialError, LocateError, Misbehavior,
     NetworkError, RecvError, Refusal, RuleError, SendError, WhisperError,
 };
-pub use event::{Delivery, Direction, Event, PeerInfo, SendReport, Trouble};
+pub use event::{
+    Delivery, Direction, DropReason, Event, Explanation, Fate, Favor, Incident, Leftover, PeerInfo,
+    PeerNote, PeerRecord, PeerTraffic, SendReport, Trouble,
+};
 #[cfg(feature = "tls")]
 pub use identity::{Identity, IdentityError, PublicKey};
 #[cfg(feature = "tls")]
@@ -81,8 +94,9 @@ pub use keystore::KeystoreError;
 pub use message::Message;
 #[doc(inline)]
 pub use node::{
-    Admission, AdmissionCheck, Candidate, Compress, Config, Dropped, Network, ParseNetworkError,
-    Rule, RuleKind, Signatures, Stats, Subject,
+    AddressBook, AddressBookError, Admission, AdmissionCheck, BookEntry, Candidate, CaughtUp,
+    Closed, Compress, Config, Dropped, Frames, Ignored, Limits, Network, ParseNetworkError,
+    Rejected, Rule, RuleKind, Signatures, Standing, Stats, Subject, Undecodable, Unsent,
 };
 #[cfg(feature = "rsa")]
 pub use rsa_socket::{RsaListener, RsaSocket, RsaSocketBuilder, RsaSocketError};

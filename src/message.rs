@@ -93,7 +93,7 @@ impl Message {
     /// # Errors
     ///
     /// [`WhisperError`]; then the sender does not get the packets. It comes after
-    /// [`Config::locate_timeout`](crate::Config::locate_timeout) at the latest.
+    /// [`Limits::locate_timeout`](crate::Limits::locate_timeout) at the latest.
     pub fn reply<P: AsRef<[u8]>>(&self, packets: &[P]) -> Result<(), WhisperError> {
         self.handle.whisper(self.sender(), Flag::Whisper.as_bytes(), packets)
     }

@@ -1,9 +1,8 @@
 //! How a node is, and how it ended.
 
 use std::fmt;
-use std::io;
 
-use crate::event::Trouble;
+use crate::event::{Leftover, Trouble};
 use crate::wire::NodeId;
 
 /// How a mesh socket is. Prints as `Nominal` while it runs and nothing went wrong, as py2p's
@@ -26,8 +25,8 @@ impl Status {
         Self { state: State::Running, troubles }
     }
 
-    pub(crate) fn ended(failure: Option<&io::Error>) -> Self {
-        let state = failure.map_or(State::Closed, |error| State::Failed(error.to_string()));
+    pub(crate) fn ended(failure: Option<&String>) -> Self {
+        let state = failure.map_or(State::Closed, |text| State::Failed(text.clone()));
         Self { state, troubles: Vec::new() }
     }
 
@@ -41,6 +40,14 @@ impl Status {
     /// [`MeshSocket::clear_status`]: crate::MeshSocket::clear_status
     pub fn is_nominal(&self) -> bool {
         self.is_running() && self.troubles.is_empty()
+    }
+
+    /// Why the event loop ended without being asked to: the operating system refused it what it
+    /// needs, or it panicked, which is a fault of this crate or of the program's logger. Every call
+    /// of the socket is then answered as that of a closed one, whoever waited included. `None` for
+    /// a loop that runs or was closed.
+    pub fn failure(&self) -> Option<&str> {
+        if let State::Failed(text) = &self.state { Some(text) } else { None }
     }
 
     /// The connections that ended by somebody's fault, the oldest first; of more than 64 the
@@ -68,26 +75,45 @@ impl fmt::Display for Status {
 }
 
 /// What [`MeshSocket::close`](crate::MeshSocket::close) achieved.
+///
+/// A neighbor that was there when the socket was closed, and is in neither list of a report on a
+/// loop that ended in time, has taken everything that was queued for it. Of those that were lost
+/// before, [`Event::PeerLost`](crate::Event::PeerLost) has told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReport {
     /// The loop ended in time, and by this call or an earlier one.
     is_orderly: bool,
     unsent: Vec<(NodeId, usize)>,
+    unconfirmed: Vec<NodeId>,
 }
 
 impl CloseReport {
-    pub(crate) fn new(is_orderly: bool, unsent: Vec<(NodeId, usize)>) -> Self {
-        Self { is_orderly, unsent }
+    pub(crate) fn new(is_orderly: bool, left: &[(NodeId, Leftover)]) -> Self {
+        let (mut unsent, mut unconfirmed) = (Vec::new(), Vec::new());
+        for (id, left) in left {
+            match left {
+                Leftover::Unsent(len) => unsent.push((*id, *len)),
+                Leftover::Unconfirmed => unconfirmed.push(*id),
+            }
+        }
+        Self { is_orderly, unsent, unconfirmed }
     }
 
     /// Whether everything that was sent before was taken by the neighbors' operating systems, and
     /// every connection ended in good order. What their applications make of it is not known.
     pub fn is_clean(&self) -> bool {
-        self.is_orderly && self.unsent.is_empty()
+        self.is_orderly && self.unsent.is_empty() && self.unconfirmed.is_empty()
     }
 
     /// The neighbors that did not take everything, and how many bytes were left.
     pub fn unsent(&self) -> &[(NodeId, usize)] {
         &self.unsent
+    }
+
+    /// The neighbors for which this machine's system took everything, and whose own end did not
+    /// come behind it: they were cut off, or ended first, or were not waited for any longer. Whether
+    /// they got it all nobody knows.
+    pub fn unconfirmed(&self) -> &[NodeId] {
+        &self.unconfirmed
     }
 }

@@ -54,6 +54,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[inline(never)]
     fn add(self, delay: Duration) -> Self {
         Self { nanos: self.nanos.saturating_add(saturating_nanos(delay)) }
     }

@@ -11,7 +11,7 @@ use crate::wire::{Compressions, MessageId, NodeId, RequestId};
 /// What belongs to a node from its beginning is chosen in its [`Config`](crate::Config): forced
 /// compression ([`compress`](crate::Config::compress)), the methods that it announces
 /// ([`compressions`](crate::Config::compressions)), no connections of its own accord
-/// ([`max_outgoing`](crate::Config::max_outgoing) 0), a fixed id ([`id`](crate::Config::id)), or
+/// ([`max_outgoing`](crate::Limits::max_outgoing) 0), a fixed id ([`id`](crate::Config::id)), or
 /// no word of this crate's extension ([`extension`](crate::Config::extension)).
 #[derive(Clone, Copy, Debug)]
 pub struct ProtocolTools<'a> {

@@ -1,8 +1,10 @@
 //! The answer to something asked of the event loop: given once, to one thread that waits for it.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+
+use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// The loop's end. When it is dropped without an answer, whoever waits is told so.
 pub(crate) struct Asker<T> {
@@ -70,6 +72,8 @@ impl<T> Slot<T> {
 }
 
 impl Gate {
+    /// Not once more in the code that drops each type of asker.
+    #[inline(never)]
     fn open(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.opened.notify_all();

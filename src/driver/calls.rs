@@ -3,17 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Daemon;
 use super::answer::Asker;
 use super::waiting::{SendOutcome, WaitingSend};
+use super::{Daemon, Tapped};
 use crate::error::{ConnectError, DialError, LocateError, SendError, WhisperError};
-use crate::node::{Node, Whispered};
+use crate::node::Whispered;
 use crate::time::Instant;
 use crate::wire::{Address, NodeId};
 
 impl Daemon {
     /// The node, and the instant at which to call it.
-    pub(crate) fn node(&mut self) -> (&mut Node, Instant) {
+    pub(crate) fn node(&mut self) -> (&mut Tapped, Instant) {
         let now = self.clock.now();
         (&mut self.node, now)
     }
@@ -112,12 +112,16 @@ impl Daemon {
         sent
     }
 
-    /// Takes no new connections, ends those there are in good order, and then ends the loop.
-    pub(crate) fn close(&mut self) {
+    /// Takes no new connections, ends those there are in good order, and then ends the loop; when
+    /// that has taken so long, it ends what is left at once.
+    pub(crate) fn close(&mut self, timeout: Duration) {
         if let Some(mut listener) = self.listener.take() {
             drop(self.poll.registry().deregister(listener.socket_mut()));
+            self.shed += listener.shed();
         }
         let now = self.clock.now();
+        let deadline = now + timeout;
+        self.abort_at = Some(self.abort_at.map_or(deadline, |at| at.min(deadline)));
         for send in self.waiting.take_senders() {
             send.sender.answer(Err(SendError::Closed));
         }

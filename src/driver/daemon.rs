@@ -1,17 +1,20 @@
 //! The loop itself: wait, take in, put out.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 
+use super::Tapped;
+use super::alarm::Alarm;
+#[cfg(feature = "chaos")]
+use super::chaos::Chaos;
 use super::clock::Clock;
+use super::commands::CommandReceiver;
+use super::conn_set::ConnSet;
 #[cfg(feature = "rsa")]
 use super::handle::Handle;
-use super::handle::{Alarm, Command};
 use super::inbox::InboxSender;
 #[cfg(feature = "rsa")]
 use super::key_maker::KeyMaker;
@@ -21,8 +24,9 @@ use super::stream::Stream;
 use super::waiting::Waiting;
 use crate::conn_id::ConnId;
 use crate::event::{Delivery, Event};
-use crate::node::{Input, Node, Stats};
-use crate::wire::NodeId;
+use crate::node::{Input, Stats};
+use crate::sorted_map::SortedMap;
+use crate::time::Instant;
 
 pub(super) const LISTENER: Token = Token(usize::MAX);
 pub(super) const WAKER: Token = Token(usize::MAX - 1);
@@ -37,71 +41,81 @@ const READ_LEN: usize = 64 * 1024;
 /// How far the calendar clock may differ from what the node would compute before it is told.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
 
+/// The longest that a turn should take. Work is measured out for far less.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
+
 /// What a loop is made of.
 pub(super) struct Parts {
-    pub(super) node: Node,
+    pub(super) node: Tapped,
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) listener: Listener,
-    pub(super) commands: Receiver<Command>,
+    pub(super) commands: CommandReceiver,
     pub(super) alarm: Arc<Alarm>,
     #[cfg(feature = "rsa")]
     pub(super) handle: Handle,
     pub(super) inbox: InboxSender<Delivery>,
     pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
+    #[cfg(feature = "chaos")]
+    pub(super) chaos: Option<Chaos>,
 }
 
 /// The event loop's state. Commands run on it through a handle.
 #[derive(Debug)]
 pub(crate) struct Daemon {
-    pub(super) node: Node,
+    pub(super) node: Tapped,
     pub(super) clock: Clock,
     pub(super) poll: Poll,
     pub(super) listener: Option<Listener>,
-    pub(super) streams: BTreeMap<ConnId, Stream>,
+    pub(super) streams: SortedMap<ConnId, Stream>,
     /// Connections from which more can be read, without a new event from the poller.
-    pub(super) readable: BTreeSet<ConnId>,
+    pub(super) readable: ConnSet,
     /// Connections with something new to write.
-    pub(super) writable: BTreeSet<ConnId>,
+    pub(super) writable: ConnSet,
     /// Connections that are not read because the node has enough of them for one turn.
-    pub(super) paused: BTreeSet<ConnId>,
+    pub(super) paused: ConnSet,
+    /// Connections that are not read before the node says so.
+    pub(super) held: ConnSet,
     pub(super) waiting: Waiting,
-    commands: Receiver<Command>,
+    /// When a node that was closed ends what it has not ended by then.
+    pub(super) abort_at: Option<Instant>,
+    commands: CommandReceiver,
     alarm: Arc<Alarm>,
     #[cfg(feature = "rsa")]
     pub(super) handle: Handle,
     #[cfg(feature = "rsa")]
     pub(super) key_maker: KeyMaker,
     pub(super) inbox: InboxSender<Delivery>,
+    /// Whether the node takes no messages because the inbox has no room.
+    pub(super) is_full: bool,
     pub(super) events: InboxSender<Event>,
     pub(super) peers: Arc<PeerCount>,
+    #[cfg(feature = "chaos")]
+    pub(super) chaos: Option<Chaos>,
     pub(super) buffer: Vec<u8>,
     wakeups: u64,
-}
-
-/// What a loop leaves when it ends.
-#[derive(Debug)]
-pub(crate) struct Ending {
-    /// What could not be sent: to whom, and how many bytes.
-    pub(crate) unsent: Vec<(NodeId, usize)>,
-    pub(crate) stats: Stats,
-    /// Why the loop ended, if nobody asked it to.
-    pub(crate) failure: Option<io::Error>,
+    held_up: u64,
+    /// Connections that listeners have turned away which are gone.
+    pub(super) shed: u64,
 }
 
 impl Daemon {
+    /// Inlined where a loop is made, so that what drops a node stands in the program once.
+    #[inline]
     pub(super) fn new(parts: Parts) -> Self {
         Self {
             node: parts.node,
             clock: parts.clock,
             poll: parts.poll,
             listener: Some(parts.listener),
-            streams: BTreeMap::new(),
-            readable: BTreeSet::new(),
-            writable: BTreeSet::new(),
-            paused: BTreeSet::new(),
+            streams: SortedMap::default(),
+            readable: ConnSet::default(),
+            writable: ConnSet::default(),
+            paused: ConnSet::default(),
+            held: ConnSet::default(),
             waiting: Waiting::default(),
+            abort_at: None,
             commands: parts.commands,
             alarm: parts.alarm,
             #[cfg(feature = "rsa")]
@@ -109,51 +123,92 @@ impl Daemon {
             #[cfg(feature = "rsa")]
             key_maker: KeyMaker::default(),
             inbox: parts.inbox,
+            is_full: false,
             events: parts.events,
             peers: parts.peers,
+            #[cfg(feature = "chaos")]
+            chaos: parts.chaos,
             buffer: vec![0; READ_LEN],
             wakeups: 0,
+            held_up: 0,
+            shed: 0,
         }
     }
 
-    pub(super) fn run(&mut self) -> Ending {
+    /// What has to be done on the loop's own thread before its first turn.
+    pub(super) fn begin(&self) {
+        self.alarm.belong_to_this_thread();
+    }
+
+    /// Takes turns until the node is closed.
+    pub(super) fn live(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(MAX_EVENTS);
-        let mut failure = None;
-        while failure.is_none() && !self.node.is_closed() {
-            failure = self.turn(&mut events).err();
+        while !self.node.is_closed() {
+            self.turn(&mut events)?;
         }
-        if let Some(error) = &failure {
-            log::error!("{}: the event loop ends: {error}", self.node.id().short());
-        }
-        Ending { unsent: self.node.unsent().to_vec(), stats: self.stats(), failure }
+        Ok(())
     }
 
     /// What the node and its loop have counted.
+    #[inline(never)]
     pub(crate) fn stats(&self) -> Stats {
-        Stats { wakeups: self.wakeups, lagged: self.inbox.lagged(), ..self.node.stats() }
+        let (wakeups, lagged, held_up) = (self.wakeups, self.inbox.lagged(), self.held_up);
+        let listener = self.listener.as_ref();
+        let shed = self.shed + listener.map_or(0, Listener::shed);
+        let accept_failures = listener.map_or(0, Listener::failures);
+        let lagged_events = self.events.lagged();
+        let counted = self.node.stats();
+        Stats { wakeups, lagged, lagged_events, held_up, shed, accept_failures, ..counted }
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         self.wait(events)?;
         self.wakeups += 1;
+        let began = self.clock.now();
         for event in events.iter() {
-            match event.token() {
-                LISTENER => {
-                    if let Some(listener) = &mut self.listener {
-                        listener.set_ready();
-                    }
-                }
-                WAKER => {}
-                Token(number) => {
-                    let conn = ConnId::from_number(u64::try_from(number).unwrap_or(u64::MAX));
-                    // Every flag of an event is a hint, so both sides are looked at.
-                    self.readable.insert(conn);
-                    self.writable.insert(conn);
+            self.note(event.token());
+        }
+        self.work();
+        self.watch(began);
+        Ok(())
+    }
+
+    /// Something may have happened to the owner of this token. Nothing here relies on it: it may be
+    /// of a connection that is gone, or be told twice, or too early.
+    pub(super) fn note(&mut self, token: Token) {
+        match token {
+            LISTENER => {
+                if let Some(listener) = &mut self.listener {
+                    listener.set_ready();
                 }
             }
+            WAKER => {}
+            Token(number) => {
+                let conn = ConnId::from_number(u64::try_from(number).unwrap_or(u64::MAX));
+                // Every flag of an event is a hint, so both sides are looked at.
+                self.readable.insert(conn);
+                self.writable.insert(conn);
+            }
         }
+    }
+
+    /// Tells of a turn that took too long.
+    fn watch(&mut self, began: Instant) {
+        let took = self.clock.now().since(began);
+        if took > LONGEST_TURN {
+            self.held_up += 1;
+            log::warn!("{}: a turn of the event loop took {took:?}", self.node.id().short());
+            self.events.push(Event::LoopHeldUp { took }, 0);
+        }
+    }
+
+    /// One turn, when it is known what may have happened.
+    pub(super) fn work(&mut self) {
+        #[cfg(feature = "chaos")]
+        self.look_at_weather();
         self.update_clock();
         self.run_commands();
+        self.look_at_inbox();
         self.accept();
         self.write_all();
         self.read_all();
@@ -167,10 +222,14 @@ impl Daemon {
             self.write_all();
         }
         self.send_waiting();
-        Ok(())
+        if self.abort_at.is_some_and(|at| at <= now) {
+            self.abort_at = None;
+            self.node.abort(now);
+            self.carry_out();
+        }
     }
 
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    pub(super) fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let listener = self.listener.as_ref();
         let more_to_do = !self.readable.is_empty()
             || !self.writable.is_empty()
@@ -179,7 +238,10 @@ impl Daemon {
         let due = [
             self.node.poll_timeout(),
             self.waiting.next_deadline(),
+            self.abort_at,
             listener.and_then(Listener::resume_at),
+            #[cfg(feature = "chaos")]
+            self.weather_due(),
         ];
         let timeout = if more_to_do {
             Some(Duration::ZERO)
@@ -200,11 +262,20 @@ impl Daemon {
         }
     }
 
+    /// Goes on taking messages once there is room for them. Looked at after the alarm was silenced,
+    /// which rings when there is.
+    fn look_at_inbox(&mut self) {
+        if self.is_full && !self.inbox.is_full() {
+            self.is_full = false;
+            self.node.release_deliveries(self.clock.now());
+            self.carry_out();
+        }
+    }
+
     fn run_commands(&mut self) {
-        self.alarm.silence();
         // Those that come meanwhile have a turn of their own.
-        for _ in 0..self.commands.len() {
-            let Ok(command) = self.commands.try_recv() else { return };
+        for _ in 0..self.commands.due(&self.alarm.bell) {
+            let Some(command) = self.commands.take() else { return };
             command(self);
             self.carry_out();
         }

@@ -2,18 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crossbeam_channel::Sender;
-use mio::Waker;
 
 use super::Daemon;
-use super::answer::answer;
+use super::alarm::Alarm;
+use super::answer::{Answer, answer};
+use super::commands::{Command, Commands};
 use crate::error::{SendError, WhisperError};
 use crate::wire::NodeId;
-
-/// Something to do on the event loop.
-pub(super) type Command = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 /// The most commands that wait for the loop, but for one of each thread; whoever has one more waits
 /// until these are done.
@@ -22,70 +17,60 @@ const MAX_WAITING: usize = 1_024;
 /// Lets any thread ask the event loop for something.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    commands: Sender<Command>,
+    commands: Commands,
     alarm: Arc<Alarm>,
 }
 
-/// Wakes the poller once for any number of commands.
-#[derive(Debug)]
-pub(super) struct Alarm {
-    waker: Waker,
-    ringing: AtomicBool,
-}
-
-impl Alarm {
-    pub(super) fn new(waker: Waker) -> Self {
-        Self { waker, ringing: AtomicBool::new(false) }
-    }
-
-    fn ring(&self) {
-        if !self.ringing.swap(true, Ordering::AcqRel) {
-            if let Err(error) = self.waker.wake() {
-                log::error!("the event loop could not be woken: {error}");
-            }
-        }
-    }
-
-    /// Called by the loop before it looks for commands: one sent later rings again.
-    pub(super) fn silence(&self) {
-        // A read-modify-write, so that the commands of whoever rang before are seen after it.
-        self.ringing.swap(false, Ordering::AcqRel);
-    }
-}
-
 impl Handle {
-    pub(super) fn new(commands: Sender<Command>, alarm: Arc<Alarm>) -> Self {
+    pub(super) fn new(commands: Commands, alarm: Arc<Alarm>) -> Self {
         Self { commands, alarm }
+    }
+
+    /// Whether the loop itself calls: the user's function that judges who may join does, and so
+    /// does whatever that holds when the node is dropped. Waiting for the loop there would never
+    /// end.
+    pub(crate) fn is_on_loop(&self) -> bool {
+        self.alarm.belongs_to_this_thread()
     }
 
     /// Runs `work` on the loop. Returns whether the loop may still do it: one that has ended does
     /// not.
     pub(crate) fn tell(&self, work: impl FnOnce(&mut Daemon) + Send + 'static) -> bool {
-        if self.commands.len() >= MAX_WAITING {
+        self.put_in_turn(Box::new(work))
+    }
+
+    fn put_in_turn(&self, command: Command) -> bool {
+        if self.commands.len() >= MAX_WAITING && !self.is_on_loop() {
             let (asker, done) = answer();
             self.put(Box::new(move |_| asker.answer(())));
             // A loop that has ended is met by the next call.
             let _ = done.wait();
         }
-        self.put(Box::new(work))
+        self.put(command)
     }
 
     fn put(&self, command: Command) -> bool {
-        let taken = self.commands.send(command).is_ok();
+        let taken = self.commands.put(command);
         if taken {
             self.alarm.ring();
         }
         taken
     }
 
-    /// Runs `work` on the loop and waits for its result; `None` where the loop has ended.
+    /// Runs `work` on the loop and waits for its result; `None` where the loop has ended, or calls
+    /// itself.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Daemon) -> T + Send + 'static,
     ) -> Option<T> {
         let (asker, answer) = answer();
         self.tell(move |daemon| asker.answer(work(daemon)));
-        answer.wait().ok()
+        self.wait(answer)
+    }
+
+    /// Waits for what was asked of the loop; `None` where it will not come.
+    pub(crate) fn wait<T>(&self, answer: Answer<T>) -> Option<T> {
+        if self.is_on_loop() { None } else { answer.wait().ok() }
     }
 
     /// Whispers to a node, and waits until it is on its way.
@@ -98,7 +83,7 @@ impl Handle {
         let (packets, sub_flag) = (owned(packets), sub_flag.to_vec());
         let (whisperer, outcome) = answer();
         self.tell(move |daemon| daemon.whisper(&id, &sub_flag, &packets, whisperer));
-        outcome.wait().unwrap_or(Err(WhisperError::Send(SendError::Closed)))
+        self.wait(outcome).unwrap_or(Err(WhisperError::Send(SendError::Closed)))
     }
 }
 
@@ -119,8 +104,7 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::*;
-    use crate::driver::{InboxLimits, Started, bind};
+    use crate::driver::{Extras, InboxFull, InboxLimits, Started, bind};
     use crate::node::Config;
     use crate::wire::Protocol;
 
@@ -130,7 +114,8 @@ mod tests {
     fn start() -> Started {
         let addr = "127.0.0.1:0".parse().unwrap();
         let config = Config::new(Protocol::new("mesh", "Plaintext"));
-        bind(&[addr], config, InboxLimits { count: 1, len: 1 }, [7; 32]).unwrap()
+        let inbox = InboxLimits { count: 1, len: 1, full: InboxFull::Discard };
+        bind(&[addr], config, inbox, [7; 32], Extras::default()).unwrap()
     }
 
     #[test]
@@ -153,7 +138,7 @@ mod tests {
                 assert_eq!(u64::try_from(answers), Ok(ASKS / count));
             }
         }
-        started.handle.tell(Daemon::close);
+        started.handle.tell(|daemon| daemon.close(PATIENCE));
     }
 
     #[test]
@@ -182,7 +167,7 @@ mod tests {
                 assert!(result.is_ok(), "the loop sleeps on in round {round}");
             }
         }
-        started.handle.tell(Daemon::close);
+        started.handle.tell(|daemon| daemon.close(PATIENCE));
     }
 
     #[test]
@@ -206,7 +191,7 @@ mod tests {
             next[thread] += 1;
         }
         assert_eq!(next, [PER_THREAD; 8]);
-        started.handle.tell(Daemon::close);
+        started.handle.tell(|daemon| daemon.close(PATIENCE));
     }
 
     #[test]
@@ -219,7 +204,7 @@ mod tests {
                 while handle.ask(|_| ()).is_some() {}
                 done.send(handle.tell(|_| ()))
             });
-            started.handle.tell(Daemon::close);
+            started.handle.tell(|daemon| daemon.close(PATIENCE));
             assert_eq!(result.recv_timeout(PATIENCE), Ok(false));
         }
     }

@@ -1,14 +1,34 @@
 //! What happened, on its way from the event loop to the user's threads.
 //!
-//! Bounded in number and in bytes. Where the user is too slow the oldest go, and are counted: the
-//! loop never waits for the user.
+//! Bounded in number and in bytes. Where the user is too slow the oldest go, and are counted, or
+//! nothing is read until the user has caught up: the loop itself never waits for the user.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use crate::error::RecvError;
+
+/// What becomes of messages when as many wait for the user as may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum InboxFull {
+    /// The oldest are discarded and counted: see [`RecvError::Lagged`]. A slow user costs nobody
+    /// else anything.
+    #[default]
+    Discard,
+    /// None is discarded, and until half of them have been received the node takes no more: it
+    /// reads nothing from its neighbors, but from those that have not introduced themselves. It
+    /// passes nothing on meanwhile either, and questions to it are not answered. To neighbors it looks
+    /// like a node that takes nothing: they queue what they have for it, refuse what their queues have
+    /// no room for, and close it after
+    /// [`Limits::stall_timeout`](crate::Limits::stall_timeout), by default 20 s; neighbors
+    /// to whom the same happens pass the stop on. What has waited for two minutes is too old to be
+    /// taken. So this is for users who are slow now and then, not for ever. Beyond the limits there may
+    /// be what came in one turn of the loop: messages of 1 MiB, and the longest beside.
+    Pause,
+}
 
 /// How much an inbox holds.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +37,8 @@ pub(crate) struct InboxLimits {
     pub(crate) count: usize,
     /// The most bytes in them; one item may exceed it alone.
     pub(crate) len: usize,
+    /// And what is done when it does.
+    pub(crate) full: InboxFull,
 }
 
 /// The users' end of the queue: any of their threads takes.
@@ -27,10 +49,12 @@ pub(crate) struct Inbox<T> {
 /// The loop's end of an [`Inbox`]. When it is dropped the inbox is closed.
 pub(super) struct InboxSender<T> {
     shared: Arc<Shared<T>>,
-    limits: InboxLimits,
 }
 
 struct Shared<T> {
+    limits: InboxLimits,
+    /// Wakes the loop when there is room again.
+    alarm: Arc<Alarm>,
     state: Mutex<State<T>>,
     /// Told of each item, and of the end.
     pushed: Condvar,
@@ -47,21 +71,25 @@ struct State<T> {
     untold: u64,
     /// Discarded, all in all.
     lagged: u64,
+    /// Whether there is no room before half of what waits has been taken.
+    is_full: bool,
     closed: bool,
 }
 
 impl<T> Inbox<T> {
-    pub(super) fn new(limits: InboxLimits) -> (InboxSender<T>, Self) {
+    pub(super) fn new(limits: InboxLimits, alarm: Arc<Alarm>) -> (InboxSender<T>, Self) {
         let state = State {
             waiting: VecDeque::new(),
             len: 0,
             receivers: 0,
             untold: 0,
             lagged: 0,
+            is_full: false,
             closed: false,
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), pushed: Condvar::new() });
-        (InboxSender { shared: Arc::clone(&shared), limits }, Self { shared })
+        let (state, pushed) = (Mutex::new(state), Condvar::new());
+        let shared = Arc::new(Shared { limits, alarm, state, pushed });
+        (InboxSender { shared: Arc::clone(&shared) }, Self { shared })
     }
 
     /// Waits for an item.
@@ -82,7 +110,7 @@ impl<T> Inbox<T> {
     /// Takes an item if there is one and nothing stands before it.
     pub(crate) fn take(&self) -> Option<T> {
         let mut state = self.shared.lock();
-        if state.untold > 0 { None } else { state.take() }
+        if state.untold > 0 { None } else { self.shared.take(&mut state) }
     }
 
     fn recv_within(&self, timeout: Option<Duration>) -> Result<Option<T>, RecvError> {
@@ -96,7 +124,7 @@ impl<T> Inbox<T> {
             state = self.shared.wait(state, timeout);
             state.receivers -= 1;
         }
-        match state.take() {
+        match self.shared.take(&mut state) {
             None if state.closed => Err(RecvError::Closed),
             taken => Ok(taken),
         }
@@ -104,11 +132,15 @@ impl<T> Inbox<T> {
 }
 
 impl<T> InboxSender<T> {
-    /// Puts an item of this length in, and as many of the oldest out as the limits ask for.
-    pub(super) fn push(&self, item: T, len: usize) {
+    /// Puts an item of this length in, and as many of the oldest out as the limits ask for. Returns
+    /// whether nothing is to come before there is room.
+    pub(super) fn push(&self, item: T, len: usize) -> bool {
         let mut state = self.shared.lock();
-        while state.waiting.len() >= self.limits.count.max(1)
-            || state.len.saturating_add(len) > self.limits.len
+        let limits = self.shared.limits;
+        let discards = limits.full == InboxFull::Discard;
+        while discards
+            && (state.waiting.len() >= limits.count.max(1)
+                || state.len.saturating_add(len) > limits.len)
         {
             if state.take().is_none() {
                 break;
@@ -118,12 +150,21 @@ impl<T> InboxSender<T> {
         }
         state.len += len;
         state.waiting.push_back((item, len));
+        let is_much = state.waiting.len() >= limits.count || state.len >= limits.len;
+        state.is_full |= is_much && !discards;
+        let is_full = state.is_full;
         let has_receivers = state.receivers > 0;
         drop(state);
         // Telling nobody is a system call too.
         if has_receivers {
             self.shared.pushed.notify_one();
         }
+        is_full
+    }
+
+    /// Whether nothing is to come before there is room.
+    pub(super) fn is_full(&self) -> bool {
+        self.shared.lock().is_full
     }
 
     /// How many items were discarded, all in all.
@@ -135,6 +176,17 @@ impl<T> InboxSender<T> {
 impl<T> Shared<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an item, and wakes the loop if that makes room.
+    fn take(&self, state: &mut State<T>) -> Option<T> {
+        let item = state.take()?;
+        let InboxLimits { count, len, .. } = self.limits;
+        if state.is_full && state.waiting.len() <= count / 2 && state.len <= len / 2 {
+            state.is_full = false;
+            self.alarm.ring();
+        }
+        Some(item)
     }
 
     /// Waits for an item or the end, for ever without a timeout.
@@ -203,12 +255,74 @@ impl<T> fmt::Debug for Shared<T> {
 mod tests {
     use std::thread;
 
+    use mio::{Events, Poll, Token, Waker};
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
     fn inbox(count: usize, len: usize) -> (InboxSender<u64>, Inbox<u64>) {
-        Inbox::new(InboxLimits { count, len })
+        with(InboxLimits { count, len, full: InboxFull::Discard }).0
+    }
+
+    /// An inbox, and the poller that its alarm wakes.
+    fn with(limits: InboxLimits) -> ((InboxSender<u64>, Inbox<u64>), Poll) {
+        let poll = Poll::new().unwrap();
+        let alarm = Arc::new(Alarm::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        (Inbox::new(limits, alarm), poll)
+    }
+
+    fn rings(poll: &mut Poll) -> bool {
+        let mut events = Events::with_capacity(4);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        !events.is_empty()
+    }
+
+    #[test]
+    fn t38_an_inbox_that_pauses_discards_nothing_and_rings_when_half_of_it_is_taken() {
+        for (count, len) in [(8, usize::MAX), (usize::MAX, 80)] {
+            let limits = InboxLimits { count, len, full: InboxFull::Pause };
+            let ((sender, inbox), mut poll) = with(limits);
+            let full: Vec<bool> = (1..=10).map(|number| sender.push(number, 10)).collect();
+            assert_eq!(full, [vec![false; 7], vec![true; 3]].concat());
+            for number in 1..=10 {
+                assert_eq!(sender.is_full(), number <= 6, "{number}");
+                assert_eq!(inbox.try_recv(), Ok(Some(number)));
+                assert_eq!(rings(&mut poll), number == 6, "{number}");
+            }
+            assert_eq!(sender.lagged(), 0);
+            assert!(!sender.push(11, 10), "there is room again");
+        }
+    }
+
+    #[test]
+    fn t38_what_was_put_in_is_what_was_taken_and_what_lagged() {
+        for full in [InboxFull::Discard, InboxFull::Pause] {
+            let ((sender, inbox), _poll) = with(InboxLimits { count: 7, len: 100, full });
+            let (mut taken, mut told) = (0, 0);
+            for number in 0..1_000_u64 {
+                let len = usize::try_from(number % 37).unwrap();
+                sender.push(number, len);
+                if number % 3 == 0 {
+                    match inbox.try_recv() {
+                        Ok(found) => taken += u64::from(found.is_some()),
+                        Err(RecvError::Lagged(count)) => told += count,
+                        Err(RecvError::Closed) => panic!("it is open"),
+                    }
+                }
+            }
+            let lagged = sender.lagged();
+            drop(sender);
+            loop {
+                match inbox.try_recv() {
+                    Ok(found) => taken += u64::from(found.is_some()),
+                    Err(RecvError::Lagged(count)) => told += count,
+                    Err(RecvError::Closed) => break,
+                }
+            }
+            assert_eq!((taken + told, told), (1_000, lagged));
+            assert_eq!(lagged == 0, full == InboxFull::Pause);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! RSA keys for connections, made away from the loop.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -30,13 +31,21 @@ impl KeyMaker {
             let (orders, queued) = crossbeam_channel::unbounded();
             let handle = handle.clone();
             let thread = thread::Builder::new().name("rs2p-keys".to_owned());
-            if let Err(error) = thread.spawn(move || make(&queued, &handle)) {
+            let make = move || watched(&handle, || make(&queued, &handle));
+            if let Err(error) = thread.spawn(make) {
                 log::error!("there will be no RSA keys: {error}");
             }
             orders
         });
         // A maker that could not start has said so.
         let _ = orders.send(());
+    }
+}
+
+/// A node under RSA takes nobody without keys, so where their maker panics its loop does.
+fn watched(handle: &Handle, make: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(make)) {
+        handle.tell(move |_| resume_unwind(panic));
     }
 }
 
@@ -69,8 +78,21 @@ fn rest(took: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::{Extras, InboxFull, InboxLimits, bind};
     use crate::node::Config;
     use crate::wire::Protocol;
+
+    #[test]
+    fn t19_a_maker_of_keys_that_panics_is_no_secret_of_its_thread() {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let config = Config::new(Protocol::new("mesh", "Plaintext"));
+        let inbox = InboxLimits { count: 1, len: 1, full: InboxFull::Discard };
+        let started = bind(&[addr], config, inbox, [7; 32], Extras::default()).unwrap();
+        watched(&started.handle, || panic!("no key"));
+        assert!(started.ended.wait_timeout(Duration::from_secs(30)).is_some());
+        let failure = started.ending.get().unwrap().failure.clone();
+        assert_eq!(failure.as_deref(), Some("it panicked: no key"));
+    }
 
     #[test]
     fn keys_take_a_quarter_of_a_core_at_most() {
@@ -84,7 +106,7 @@ mod tests {
     fn all_that_may_wait_for_keys_get_them_in_time() {
         let config = Config::new(Protocol::new("mesh", "PKCS1_v1.5"));
         let took = Duration::from_millis(30);
-        let waiting = u32::try_from(config.max_pending).unwrap();
-        assert!((took + rest(took)) * waiting < config.handshake_timeout);
+        let waiting = u32::try_from(config.limits.max_pending).unwrap();
+        assert!((took + rest(took)) * waiting < config.limits.handshake_timeout);
     }
 }

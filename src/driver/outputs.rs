@@ -26,8 +26,15 @@ impl Daemon {
                     self.paused.insert(conn);
                 }
                 Output::ResumeRead { conn } => {
-                    self.paused.remove(&conn);
+                    self.paused.remove(conn);
                     // The poller does not repeat what it said while the connection was paused.
+                    self.readable.insert(conn);
+                }
+                Output::HoldRead { conn } => {
+                    self.held.insert(conn);
+                }
+                Output::ReleaseRead { conn } => {
+                    self.held.remove(conn);
                     self.readable.insert(conn);
                 }
                 Output::Close { conn, mode: CloseMode::Abort } => self.remove(conn),
@@ -47,9 +54,9 @@ impl Daemon {
     /// Gives an event to whoever waits for it.
     fn pass_on(&mut self, event: Event) {
         match &event {
-            Event::Message(_) => {}
+            Event::Message(_) | Event::LoopHeldUp { .. } | Event::ClockSuspect { .. } => {}
             Event::PeerJoined(_) | Event::PeerLost { .. } => {
-                self.peers.set(self.node.routing_table().count());
+                self.peers.set(self.node.peer_count());
             }
             Event::Dialed { conn, id } => self.waiting.dialed(*conn, Ok(*id)),
             Event::DialFailed { conn, id: Some(id), reason: CloseReason::Duplicate, .. } => {
@@ -68,9 +75,14 @@ impl Daemon {
         match event {
             Event::Message(delivery) => {
                 let len = delivery.message.packets().body().len();
-                self.inbox.push(delivery, len);
+                if self.inbox.push(delivery, len) && !self.is_full {
+                    self.is_full = true;
+                    self.node.hold_deliveries(self.clock.now());
+                }
             }
-            event => self.events.push(event, 0),
+            event => {
+                self.events.push(event, 0);
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ impl PeerCount {
         self.update(|state| state.count = count);
     }
 
+    #[inline(never)]
     pub(super) fn close(&self) {
         self.update(|state| *state = State { count: 0, closed: true });
     }
@@ -37,6 +38,7 @@ impl PeerCount {
             .count
     }
 
+    #[inline(never)]
     fn update(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();

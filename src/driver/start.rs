@@ -9,11 +9,20 @@ use std::time::Duration;
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Waker};
 
-use super::answer::{Answer, answer};
+use super::Extras;
+#[cfg(feature = "sim")]
+use super::Tapped;
+use super::alarm::Alarm;
+use super::answer::{Answer, Asker, answer};
+#[cfg(feature = "chaos")]
+use super::chaos::Chaos;
 use super::clock::Clock;
-use super::daemon::{Daemon, Ending, LISTENER, Parts, WAKER};
-use super::handle::{Alarm, Handle};
-use super::inbox::{Inbox, InboxLimits};
+use super::commands::commands;
+use super::daemon::{Daemon, LISTENER, Parts, WAKER};
+use super::descriptors;
+use super::ending::Ending;
+use super::handle::Handle;
+use super::inbox::{Inbox, InboxFull, InboxLimits};
 use super::listener::Listener;
 use super::peer_count::PeerCount;
 use crate::error::BindError;
@@ -22,7 +31,8 @@ use crate::node::{Config, Node};
 use crate::wire::{Address, NodeId};
 
 /// A user who asks for no events loses nothing but events.
-const EVENT_LIMITS: InboxLimits = InboxLimits { count: 1_024, len: usize::MAX };
+const EVENT_LIMITS: InboxLimits =
+    InboxLimits { count: 1_024, len: usize::MAX, full: InboxFull::Discard };
 
 /// What a started event loop leaves in the user's hands.
 #[derive(Debug)]
@@ -46,27 +56,69 @@ pub(crate) struct Started {
 /// network where every address is bound.
 pub(crate) fn bind(
     addrs: &[SocketAddr],
+    config: Config,
+    inbox_limits: InboxLimits,
+    seed: [u8; 32],
+    extras: Extras,
+) -> Result<Started, BindError> {
+    let (mut daemon, started, running) = prepare(addrs, config, inbox_limits, seed, extras)?;
+    let left = Arc::clone(&started.ending);
+    // Boxed, so that the code that drops a loop stands in the program once, not once in each part
+    // of the standard library that has a hand in starting a thread.
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || {
+        daemon.begin();
+        // Before whoever waits for the loop is let go: they may ask what it left.
+        left.get_or_init(|| daemon.run());
+        drop(daemon);
+        drop(running);
+    });
+    thread::Builder::new()
+        .name(format!("rs2p-{}", started.id.short()))
+        .spawn(work)
+        .map_err(BindError::Io)?;
+    Ok(started)
+}
+
+/// A loop that has not begun, what it leaves in the user's hands, and what it gives up when it has
+/// ended.
+pub(super) fn prepare(
+    addrs: &[SocketAddr],
     mut config: Config,
     inbox_limits: InboxLimits,
     seed: [u8; 32],
-) -> Result<Started, BindError> {
+    extras: Extras,
+) -> Result<(Daemon, Started, Asker<()>), BindError> {
+    descriptors::check(&config.limits).map_err(BindError::Config)?;
     let mut socket = listen(addrs).map_err(BindError::Io)?;
     let local_addr = socket.local_addr().map_err(BindError::Io)?;
     let out_addr = config.out_addr.get_or_insert_with(|| outward(local_addr).into()).clone();
-    let linger_timeout = config.linger_timeout;
+    let linger_timeout = config.limits.linger_timeout;
     let clock = Clock::start();
-    let node = Node::new(config, seed, clock.now(), Clock::wall()).map_err(BindError::Config)?;
+    let (now, wall) = (clock.now(), Clock::wall());
+    let Extras {
+        #[cfg(feature = "sim")]
+        mut tape,
+        #[cfg(feature = "chaos")]
+        chaos,
+    } = extras;
+    #[cfg(feature = "sim")]
+    if let Some(tape) = &mut tape {
+        tape.begin(&config, seed, now, wall);
+    }
+    let node = Node::new(config, seed, now, wall).map_err(BindError::Config)?;
+    #[cfg(feature = "sim")]
+    let node = Tapped::new(node, tape, now);
     let id = node.id();
     let poll = Poll::new().map_err(BindError::Io)?;
     poll.registry().register(&mut socket, LISTENER, Interest::READABLE).map_err(BindError::Io)?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Io)?;
     let alarm = Arc::new(Alarm::new(waker));
-    let (commands, queued) = crossbeam_channel::unbounded();
-    let (inbox_sender, inbox) = Inbox::new(inbox_limits);
-    let (event_sender, events) = Inbox::new(EVENT_LIMITS);
+    let (commands, queued) = commands();
+    let (inbox_sender, inbox) = Inbox::new(inbox_limits, Arc::clone(&alarm));
+    let (event_sender, events) = Inbox::new(EVENT_LIMITS, Arc::clone(&alarm));
     let peers = Arc::new(PeerCount::default());
     let handle = Handle::new(commands, Arc::clone(&alarm));
-    let mut daemon = Daemon::new(Parts {
+    let daemon = Daemon::new(Parts {
         node,
         clock,
         poll,
@@ -78,20 +130,11 @@ pub(crate) fn bind(
         inbox: inbox_sender,
         events: event_sender,
         peers: Arc::clone(&peers),
+        #[cfg(feature = "chaos")]
+        chaos: chaos.map(|chaos| begin(chaos, id)),
     });
     let (running, ended) = answer();
-    let ending = Arc::new(OnceLock::new());
-    let left = Arc::clone(&ending);
-    thread::Builder::new()
-        .name(format!("rs2p-{}", id.short()))
-        .spawn(move || {
-            // Before whoever waits for the loop is let go: they may ask what it left.
-            left.get_or_init(|| daemon.run());
-            drop(daemon);
-            drop(running);
-        })
-        .map_err(BindError::Io)?;
-    Ok(Started {
+    let started = Started {
         handle,
         inbox,
         events,
@@ -101,8 +144,16 @@ pub(crate) fn bind(
         out_addr,
         linger_timeout,
         ended,
-        ending,
-    })
+        ending: Arc::default(),
+    };
+    Ok((daemon, started, running))
+}
+
+/// Says loudly what is done to the node.
+#[cfg(feature = "chaos")]
+fn begin(chaos: Chaos, id: NodeId) -> Chaos {
+    log::warn!("{}: CHAOS, its network is made bad: {}", id.short(), chaos.options);
+    chaos.for_node()
 }
 
 fn listen(addrs: &[SocketAddr]) -> io::Result<TcpListener> {

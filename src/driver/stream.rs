@@ -2,11 +2,15 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mio::net::TcpStream;
+use socket2::{SockRef, TcpKeepalive};
 
 use super::send_queue::SendQueue;
+#[cfg(feature = "chaos")]
+use super::weather::Weather;
 use crate::error::NetworkError;
 
 /// A TCP connection, from the start of a dial to its end.
@@ -22,9 +26,25 @@ pub(super) struct Stream {
     finished: bool,
     /// The peer has ended its sending side.
     ended: bool,
+    /// The socket took bytes after that: the peer's end does not show that it has them.
+    unconfirmed: bool,
     /// What ended the writing, if that was an error.
     error: Option<NetworkError>,
+    /// What the network does to it, where somebody asked for that.
+    #[cfg(feature = "chaos")]
+    pub(super) weather: Option<Box<Weather>>,
 }
+
+/// How long a connection is quiet before the operating system probes it.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+
+/// How long it waits for the answer to a probe.
+#[cfg(any(target_os = "android", target_os = "linux", target_os = "macos"))]
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many probes go unanswered before the connection is over.
+#[cfg(any(target_os = "android", target_os = "linux", target_os = "macos"))]
+const KEEPALIVE_RETRIES: u32 = 3;
 
 /// What a look at a socket found.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +77,10 @@ impl Stream {
             finishing: false,
             finished: false,
             ended: false,
+            unconfirmed: false,
             error: None,
+            #[cfg(feature = "chaos")]
+            weather: None,
         }
     }
 
@@ -71,14 +94,14 @@ impl Stream {
 
     /// Asks whether a dialled connection is open now. A socket that can be written to has either
     /// connected or failed.
-    pub(super) fn check_connected(&mut self) -> io::Result<bool> {
+    pub(super) fn check_connected(&mut self, patience: Duration) -> io::Result<bool> {
         if let Some(error) = self.socket.take_error()? {
             return Err(error);
         }
         match self.socket.peer_addr() {
             Ok(_) => {
                 self.connecting = false;
-                self.set_up();
+                self.set_up(patience);
                 Ok(true)
             }
             Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
@@ -86,11 +109,34 @@ impl Stream {
         }
     }
 
-    /// Frames are written whole, so waiting for more to fill a segment would only delay them.
-    pub(super) fn set_up(&self) {
-        if let Err(error) = self.socket.set_nodelay(true) {
-            log::debug!("cannot set TCP_NODELAY: {error}");
+    /// Whether both ends are this one socket: the system connects a socket with itself where the
+    /// port that it has just chosen for it is the one that is dialled.
+    pub(super) fn is_its_own_peer(&self) -> bool {
+        let ends = (self.socket.local_addr(), self.socket.peer_addr());
+        matches!(ends, (Ok(local), Ok(peer)) if local == peer)
+    }
+
+    /// Chooses what the operating system does with an open connection by itself: it ends one whose
+    /// other end has acknowledged nothing for as long as `patience`, or does not answer its probes.
+    pub(super) fn set_up(&self, patience: Duration) {
+        if let Err(error) = self.try_set_up(patience) {
+            log::debug!("cannot set an option of a socket: {error}");
         }
+    }
+
+    fn try_set_up(&self, patience: Duration) -> io::Result<()> {
+        let socket = SockRef::from(&self.socket);
+        // Frames are written whole: waiting for more to fill a segment would only delay them.
+        socket.set_tcp_nodelay(true)?;
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME);
+        #[cfg(any(target_os = "android", target_os = "linux", target_os = "macos"))]
+        let keepalive = keepalive.with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_RETRIES);
+        socket.set_tcp_keepalive(&keepalive)?;
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        socket.set_tcp_user_timeout(Some(patience))?;
+        #[cfg(not(any(target_os = "android", target_os = "linux")))]
+        let _ = patience;
+        Ok(())
     }
 
     pub(super) fn push(&mut self, data: Bytes) {
@@ -106,6 +152,22 @@ impl Stream {
 
     /// Reads once.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Found {
+        #[cfg(feature = "chaos")]
+        if let Some(mut weather) = self.weather.take() {
+            let found = weather.read(buffer, |buffer| self.read_socket(buffer));
+            self.weather = Some(weather);
+            return if found == Found::End && self.finished { self.over() } else { found };
+        }
+        self.read_socket(buffer)
+    }
+
+    /// When it is to be looked at, though its socket says nothing.
+    #[cfg(feature = "chaos")]
+    pub(super) fn due(&self) -> Option<crate::time::Instant> {
+        self.weather.as_ref().filter(|_| !self.connecting)?.due(!self.finished)
+    }
+
+    fn read_socket(&mut self, buffer: &mut [u8]) -> Found {
         if self.ended {
             return Found::Nothing;
         }
@@ -132,7 +194,14 @@ impl Stream {
         if self.connecting || self.finished {
             return (0, Found::Nothing);
         }
+        #[cfg(feature = "chaos")]
+        let (len, error) = match &mut self.weather {
+            Some(weather) => self.queue.write_to(&mut weather.around(&mut self.socket)),
+            None => self.queue.write_to(&mut self.socket),
+        };
+        #[cfg(not(feature = "chaos"))]
         let (len, error) = self.queue.write_to(&mut self.socket);
+        self.unconfirmed |= self.ended && len > 0;
         if error.is_some() {
             self.queue.clear();
             self.finished = true;
@@ -144,11 +213,14 @@ impl Stream {
             }
         }
         let is_over = self.finished && self.ended;
+        #[cfg(feature = "chaos")]
+        let is_over = is_over && self.weather.as_ref().is_none_or(|it| !it.is_holding());
         (len, if is_over { self.over() } else { Found::Nothing })
     }
 
     fn over(&mut self) -> Found {
-        Found::Over(self.error.take())
+        let unconfirmed = || self.unconfirmed.then(|| ErrorKind::UnexpectedEof.into());
+        Found::Over(self.error.take().or_else(unconfirmed))
     }
 }
 
@@ -156,7 +228,6 @@ impl Stream {
 mod tests {
     use std::io::Write;
     use std::net;
-    use std::time::Duration;
 
     use mio::{Events, Interest, Poll, Token};
 
@@ -255,7 +326,8 @@ mod tests {
         link.stream.push(bytes("for you"));
         assert_eq!(link.stream.write(), (7, Found::Nothing));
         link.stream.finish();
-        assert_eq!(link.stream.write(), (0, Found::Over(None)));
+        let unconfirmed = Found::Over(Some(ErrorKind::UnexpectedEof.into()));
+        assert_eq!(link.stream.write(), (0, unconfirmed), "nobody knows whether the peer has it");
         assert_eq!(link.peer_reads(), "for you");
     }
 
@@ -289,14 +361,65 @@ mod tests {
         assert_eq!((stream.is_connecting(), stream.write()), (true, (0, Found::Nothing)));
         let (peer, _) = listener.accept().unwrap();
         let mut link = Link::with(stream, peer);
-        while !link.stream.check_connected().unwrap() {
+        while !link.stream.check_connected(PATIENCE).unwrap() {
             link.wait();
         }
         assert_eq!(
             (link.stream.is_connecting(), link.stream.write()),
             (false, (5, Found::Nothing))
         );
-        assert!(link.stream.socket_mut().nodelay().unwrap());
+        assert_set_up(&link.stream);
+    }
+
+    /// That the operating system looks after a connection, and sends what it is given at once.
+    fn assert_set_up(stream: &Stream) {
+        let socket = SockRef::from(&stream.socket);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(PATIENCE));
+        }
+    }
+
+    #[test]
+    fn t15_t18_an_accepted_stream_is_set_up_as_a_dialled_one_is() {
+        let link = Link::new();
+        link.stream.set_up(PATIENCE);
+        assert_set_up(&link.stream);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn t16_a_dial_that_waits_is_not_taken_for_connected_by_a_false_event() {
+        use socket2::{Domain, Socket, Type};
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        // Linux takes one connection more than this, and then leaves those that come unanswered.
+        socket.listen(0).unwrap();
+        let listener = net::TcpListener::from(socket);
+        let addr = listener.local_addr().unwrap();
+        let first = [(); 3].map(|()| Stream::dial(addr).unwrap());
+        let mut waiting = Stream::dial(addr).unwrap();
+        waiting.push(bytes("hello"));
+        for _ in 0..100 {
+            assert!(!waiting.check_connected(PATIENCE).unwrap() && waiting.is_connecting());
+            assert_eq!(waiting.write(), (0, Found::Nothing));
+        }
+        // For as long as the test runs: which of them Linux lets through first is its choice.
+        std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+        // Its system asks again after a second, and is answered.
+        let spare = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = net::TcpStream::connect(spare.local_addr().unwrap()).unwrap();
+        let mut link = Link::with(waiting, far);
+        while !link.stream.check_connected(PATIENCE).unwrap() {
+            link.wait();
+        }
+        assert_eq!(link.stream.write(), (5, Found::Nothing));
+        drop(first);
     }
 
     #[test]
@@ -307,12 +430,26 @@ mod tests {
         let mut link =
             Link::with(stream, net::TcpStream::connect(spare.local_addr().unwrap()).unwrap());
         let error = loop {
-            match link.stream.check_connected() {
+            match link.stream.check_connected(PATIENCE) {
                 Ok(is_open) => assert!(!is_open),
                 Err(error) => break error,
             }
             link.wait();
         };
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn t29_a_socket_that_the_system_connects_with_itself_is_known() {
+        // A port that the system gives away by itself, and that nobody listens at. To those who dial
+        // it gives the even ones.
+        let mut unused = net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        unused.set_port(unused.port() & !1);
+        let mut tries = (0..1_000_000).map(|_| net::TcpStream::connect(unused));
+        let socket = tries.find_map(Result::ok).expect("the port is chosen some time");
+        socket.set_nonblocking(true).unwrap();
+        assert!(Stream::accepted(TcpStream::from_std(socket)).is_its_own_peer());
+        assert!(!Link::new().stream.is_its_own_peer());
     }
 }

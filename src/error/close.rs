@@ -33,6 +33,8 @@ pub enum CloseReason {
     Refused(RefusalReason),
     /// This node has another connection to the same peer, and keeps that one.
     Duplicate,
+    /// It gave its place to a newcomer, from a network that had fewer.
+    Evicted,
     /// Connecting or the handshake took longer than the limit.
     HandshakeTimeout,
     /// The peer took no byte for longer than the limit while bytes were waiting for it.
@@ -44,6 +46,19 @@ pub enum CloseReason {
     Silent {
         /// The bytes that it did not take.
         unsent_len: usize,
+    },
+    /// The peer began a frame and sent the rest more slowly than the limits ask for:
+    /// [`Limits::progress_len`](crate::Limits::progress_len) and
+    /// [`Limits::frame_timeout`](crate::Limits::frame_timeout).
+    SlowFrame {
+        /// The bytes of the frame that had come, its size header included.
+        received_len: usize,
+    },
+    /// The node ran out of memory, and this connection held the most of it:
+    /// [`Limits::max_memory`](crate::Limits::max_memory).
+    OutOfMemory {
+        /// The bytes that it held: what had come and was not done with, and what waited for it.
+        held_len: usize,
     },
     /// Its encryption failed.
     Encryption(SessionError),
@@ -123,9 +138,16 @@ impl fmt::Display for CloseReason {
             Self::NoEntropy => write!(f, "there was no entropy for its keys"),
             Self::SelfConnection => write!(f, "the other end goes by this node's own id"),
             Self::Duplicate => write!(f, "there is another connection to the same peer"),
+            Self::Evicted => write!(f, "it gave its place to a newcomer"),
             Self::HandshakeTimeout => write!(f, "connecting or the handshake took too long"),
             Self::Stalled { unsent_len } => {
                 write!(f, "the peer stopped reading, {unsent_len} bytes were not sent")
+            }
+            Self::SlowFrame { received_len } => {
+                write!(f, "the peer sent a frame too slowly, {received_len} bytes had come")
+            }
+            Self::OutOfMemory { held_len } => {
+                write!(f, "there was no memory left, of which it held {held_len} bytes")
             }
             Self::WrongPeer(id) => write!(f, "another node answered, {}", id.short()),
             Self::Denied(denial) => write!(f, "the peer was not admitted: {denial}"),

@@ -23,12 +23,28 @@ pub enum ConfigError {
         /// Its least value.
         min: Duration,
     },
+    /// The named time is longer than any wait is sensible.
+    TooLong {
+        /// The field of [`Config`](crate::Config).
+        field: &'static str,
+        /// Its greatest value.
+        max: Duration,
+    },
     /// The named limit is above what the protocol or the node can hold.
     TooLarge {
         /// The field of [`Config`](crate::Config).
         field: &'static str,
         /// Its greatest value.
         max: usize,
+    },
+    /// The node may have more connections than its process may have open files, 64 of which are
+    /// left to others. Allow the process more of them, or the node fewer connections:
+    /// [`Limits::max_incoming`](crate::Limits::max_incoming) and `max_outgoing`.
+    TooFewDescriptors {
+        /// The connections, and 64.
+        needed: usize,
+        /// The limit of the process: `ulimit -n`.
+        limit: usize,
     },
     /// The encryption needs an identity, and there is none.
     NoIdentity,
@@ -49,7 +65,12 @@ impl fmt::Display for ConfigError {
         match self {
             Self::TooSmall { field, min } => write!(f, "{field} must be at least {min}"),
             Self::TooShort { field, min } => write!(f, "{field} must be at least {min:?}"),
+            Self::TooLong { field, max } => write!(f, "{field} must be at most {max:?}"),
             Self::TooLarge { field, max } => write!(f, "{field} must be at most {max}"),
+            Self::TooFewDescriptors { needed, limit } => write!(
+                f,
+                "the process may have {limit} open files, and so many connections need {needed}"
+            ),
             Self::NoIdentity => write!(f, "the encryption needs an identity"),
             Self::UnknownEncryption => write!(f, "this build does not have the encryption"),
             Self::NoSignatures => write!(f, "nothing can be signed under this encryption"),

@@ -13,14 +13,14 @@ pub enum SendError {
     TooLong {
         /// The message's length in bytes, with its header packets.
         len: usize,
-        /// The limit: [`Config::max_frame_len`](crate::Config::max_frame_len).
+        /// The limit: [`Limits::max_frame_len`](crate::Limits::max_frame_len).
         max: usize,
     },
     /// The message has more packets than the node's limit.
     TooManyPackets {
         /// The number of packets, with the header packets.
         count: usize,
-        /// The limit: [`Config::max_packets`](crate::Config::max_packets).
+        /// The limit: [`Limits::max_packets`](crate::Limits::max_packets).
         max: usize,
     },
     /// A batch has more messages than one signature covers. None of them was sent.
@@ -37,9 +37,12 @@ pub enum SendError {
     ReservedFlag,
     /// The neighbor's queue has no room.
     QueueFull,
+    /// The node has no memory left to keep the message until its receiver is found:
+    /// [`Limits::max_memory`](crate::Limits::max_memory).
+    OutOfMemory,
     /// The node's own id was given for another's.
     Myself,
-    /// Too many nodes are being located: [`Config::max_requests`](crate::Config::max_requests).
+    /// Too many nodes are being located: [`Limits::max_requests`](crate::Limits::max_requests).
     TooManyRequests,
     /// The node's memory of messages is full of younger ones. Try again in a second.
     Overloaded,
@@ -67,6 +70,7 @@ impl fmt::Display for SendError {
             }
             Self::ReservedFlag => write!(f, "the protocol has a meaning for this sub-flag"),
             Self::QueueFull => write!(f, "the neighbor's queue is full"),
+            Self::OutOfMemory => write!(f, "the node has no memory left"),
             Self::Myself => write!(f, "the id is this node's own"),
             Self::TooManyRequests => write!(f, "too many nodes are being located"),
             Self::Overloaded => write!(f, "the node remembers too many recent messages"),
@@ -84,11 +88,15 @@ impl Error for SendError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It is full: [`Config::max_backlog_len`](crate::Config::max_backlog_len).
+    /// It is full: [`Limits::max_backlog_len`](crate::Limits::max_backlog_len).
     QueueFull,
+    /// The node has no memory left: [`Limits::max_memory`](crate::Limits::max_memory).
+    OutOfMemory,
     /// The neighbor is a py2p node, which could not tell the message from equal ones that were
     /// sent within the last seconds.
     DuplicateInFlight,
+    /// The message is at the limit, and longer in the form that the neighbor reads.
+    TooLong,
     /// It is no neighbor.
     Gone,
 }
@@ -97,7 +105,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::QueueFull => "its queue is full",
+            Self::OutOfMemory => "the node has no memory left",
             Self::DuplicateInFlight => "it could not tell the message from equal ones",
+            Self::TooLong => "the message is too long in the form that it reads",
             Self::Gone => "it is no neighbor",
         })
     }

@@ -92,6 +92,7 @@ impl Node {
         self.rules.add(now, rule)?;
         if rule.kind == RuleKind::Deny {
             self.close_denied(now);
+            self.relieve(now);
         }
         Ok(())
     }
@@ -137,7 +138,6 @@ impl Node {
             return Some(Refused::Denied);
         }
         if !self.is_plaintext() && !self.throttle.admit(now, ip) {
-            self.stats.throttled += 1;
             return Some(Refused::TooManyHandshakes);
         }
         None

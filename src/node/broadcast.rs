@@ -2,10 +2,10 @@
 
 use super::Node;
 use super::link::len_u64;
-use super::outgoing::Form;
+use super::outgoing::{Form, Outgoing};
 use super::seen::{SeenKey, Verdict};
 use super::signing::Numbered;
-use crate::error::SendError;
+use crate::error::{Refusal, SendError};
 use crate::event::SendReport;
 use crate::time::Instant;
 use crate::wire::{Flag, MAX_TREE_DEPTH, Origin, PathfindingMessage, base58, is_reserved};
@@ -144,21 +144,32 @@ impl Node {
             other => other.and_then(Result::ok),
         };
         let flag = Flag::Broadcast.as_bytes();
-        let too_long = SendError::TooLong { len: usize::MAX, max: self.config.max_frame_len };
+        let too_long =
+            SendError::TooLong { len: usize::MAX, max: self.config.limits.max_frame_len };
         let legacy = legacy_time
             .map(|time| PathfindingMessage::new(flag, self.id.as_bytes(), time, payload))
             .transpose()
             .map_err(|_| too_long)?;
         let extended = PathfindingMessage::stated(flag, self.id.as_bytes(), stated, time, payload)
             .map_err(|_| too_long)?;
-        let mut report = SendReport::new(legacy.clone().unwrap_or_else(|| extended.clone()));
-        let mut outgoing = self.outgoing_forms(legacy, Some(extended));
+        let shown = legacy.clone().unwrap_or_else(|| extended.clone());
+        self.note_met(now, 0, None, &shown);
+        self.hold_back(now, None, self.id, message.origin, &extended);
+        let mut report = SendReport::new(shown);
+        let missing = Refusal::DuplicateInFlight;
+        let mut outgoing = Outgoing::with_forms(legacy, Some(extended), missing, &self.config);
         for (id, conn) in self.table.iter().collect::<Vec<_>>() {
-            match self.transmit_to(now, conn, &mut outgoing) {
+            let outcome = self.transmit_to(now, conn, &mut outgoing);
+            self.note_target(conn, outcome);
+            match outcome {
                 Ok(()) => report.count_queued(),
-                Err(refusal) => report.add_refused(id, refusal),
+                Err(refusal) => {
+                    self.note_missed(conn, refusal);
+                    report.add_refused(id, refusal);
+                }
             }
         }
+        self.relieve(now);
         Ok(report)
     }
 
@@ -168,10 +179,10 @@ impl Node {
         let packets = beside.iter().copied().chain([&[][..]]);
         let payload = std::iter::once(Flag::Broadcast.as_bytes()).chain(packets);
         let (count, len) = self.measure(now, payload, 1);
-        if count > self.config.max_packets {
+        if count > self.config.limits.max_packets {
             return None;
         }
-        self.config.max_frame_len.checked_sub(len)
+        self.config.limits.max_frame_len.checked_sub(len)
     }
 
     /// The packets and bytes of a broadcast with this payload, one of `together`, its header at its
@@ -213,10 +224,12 @@ impl Node {
         if is_reserved(sub_flag) {
             return Err(SendError::ReservedFlag);
         }
-        let payload: Vec<&[u8]> =
-            std::iter::once(sub_flag).chain(packets.iter().map(AsRef::as_ref)).collect();
+        let mut payload: Vec<&[u8]> = Vec::with_capacity(packets.len() + 1);
+        payload.push(sub_flag);
+        payload.extend(packets.iter().map(AsRef::as_ref));
         let (count, len) = self.measure(now, payload.iter().copied(), together);
-        let (max_count, max_len) = (self.config.max_packets, self.config.max_frame_len);
+        let (max_count, max_len) =
+            (self.config.limits.max_packets, self.config.limits.max_frame_len);
         if count > max_count {
             Err(SendError::TooManyPackets { count, max: max_count })
         } else if len > max_len {
@@ -249,12 +262,18 @@ impl Node {
         const OVERHEAD: usize = 320;
 
         let needed = len.saturating_add(OVERHEAD);
-        let max = self.config.max_backlog_len;
+        let max = self.config.limits.max_backlog_len;
         let fits = |len: usize| len == 0 || len.saturating_add(needed) <= max;
-        len > self.config.max_frame_len
-            || self.table.iter().all(|(_, conn)| {
-                self.connections.get(&conn).is_none_or(|connection| fits(connection.backlog_len))
-            })
+        // Under encryption each neighbor gets bytes of its own.
+        let copies = if self.is_plaintext() { 1 } else { self.table.len() };
+        let has_memory = self.has_memory(None, needed.saturating_mul(copies));
+        len > self.config.limits.max_frame_len
+            || has_memory
+                && self.table.iter().all(|(_, conn)| {
+                    self.connections
+                        .get(&conn)
+                        .is_none_or(|connection| fits(connection.backlog_len))
+                })
     }
 
     fn has_neighbor(&self, form: Form) -> bool {

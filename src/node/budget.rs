@@ -17,10 +17,18 @@ pub(super) struct Budget {
 impl Budget {
     /// Counts one more, if that is within `limit` a minute.
     pub(super) fn spend(&mut self, now: Instant, limit: u32) -> bool {
+        self.spend_many(now, 1, limit)
+    }
+
+    /// Counts so many more, if that is within `limit` a minute. One that is not counts as well.
+    #[inline(never)]
+    pub(super) fn spend_many(&mut self, now: Instant, count: u32, limit: u32) -> bool {
         if self.window_began.is_none_or(|began| now.since(began) >= WINDOW) {
             *self = Self { spent: 0, window_began: Some(now) };
         }
-        self.spent += u32::from(self.spent <= limit);
+        if self.spent <= limit {
+            self.spent = self.spent.saturating_add(count);
+        }
         self.spent <= limit
     }
 }

@@ -1,15 +1,19 @@
 //! One connection of a node, from the dial or the accept to its end.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::allowance::Allowance;
 use super::budget::Budget;
+use super::catch_up::CatchingUp;
+use super::ledger::Queue;
 use super::outgoing::Form;
+use super::reading::{Partial, Rates};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
-use crate::event::{Direction, PeerInfo};
+use crate::event::{Direction, PeerInfo, PeerTraffic};
 use crate::session::Session;
 #[cfg(feature = "rsa")]
 use crate::session::rsa::SIZE_REQUEST;
@@ -32,9 +36,14 @@ pub(super) struct Connection {
     /// How much the session may do in one turn.
     pub(super) allowance: Allowance,
     /// What arrived and waits for the session.
-    pub(super) sealed: BytesMut,
-    /// Whether the driver has been told to read no more for now.
+    pub(super) sealed: Vec<u8>,
+    /// Whether the driver has been told to read no more for now, and to give it turns.
     pub(super) is_paused: bool,
+    /// What the driver has been told to read no more for until it is told otherwise: a sum of
+    /// [`reading::MEMORY`](super::reading::MEMORY) and the like.
+    pub(super) holds: u8,
+    /// Since when, where there is any.
+    pub(super) held_since: Instant,
     /// Whether the session cannot begin before there is a key for it.
     #[cfg(feature = "rsa")]
     pub(super) awaits_key: bool,
@@ -47,25 +56,53 @@ pub(super) struct Connection {
     pub(super) decoder: FrameDecoder,
     /// What arrived and waits for the connection's next turn, while it is paused.
     pub(super) unread: Option<Bytes>,
+    /// The frame that the peer has begun.
+    pub(super) partial: Option<Partial>,
+    /// Whether there is a timer for it, or for one before it.
+    pub(super) is_frame_timed: bool,
+    pub(super) rates: Rates,
+    /// What the ledger has been told that it holds.
+    pub(super) charged_len: usize,
+    /// What waits for it, as the ledger has it.
+    pub(super) queue: Queue,
     /// Bytes transmitted that the operating system has not taken.
     pub(super) backlog_len: usize,
     /// When the operating system last took some, or the backlog began.
     pub(super) last_progress: Instant,
+    /// When the backlog began.
+    pub(super) queued_since: Instant,
     /// When the connection was made.
     pub(super) opened_at: Instant,
+    /// When it is gone at the latest, where it is ending or another is used instead.
+    pub(super) leaves_at: Option<Instant>,
     /// When bytes last arrived, or the connection was made.
     pub(super) last_received: Instant,
+    /// When the other end was last asked for a sign of life, and with which number, while there
+    /// is none.
+    pub(super) ping: Option<(Instant, u64)>,
+    /// How long the other end last took to answer that.
+    pub(super) round_trip: Option<Duration>,
+    /// When a broadcast last came on it that this node had not had.
+    pub(super) last_news: Option<Instant>,
+    /// How many bytes have arrived.
+    pub(super) received_len: u64,
     /// This node's name for the connection.
     pub(super) link: u64,
     /// What the other end can do beyond the 0.2 protocol, once its handshake has told.
     pub(super) extension: Option<Extension>,
     /// Whom this node wants to find at the other end, if anybody will not do.
     pub(super) expected: Option<NodeId>,
+    /// What has gone over it.
+    pub(super) traffic: PeerTraffic,
     /// What has come on it that costs more than it does.
     pub(super) budgets: Budgets,
+    /// Whether it was a probe, and has found what it was to find.
+    pub(super) has_answered: bool,
     /// A question about this connection that has to wait for its handshake, and where it came
     /// from.
     pub(super) question: Option<(ConnId, LinkName)>,
+    /// What one end has missed and the other holds.
+    pub(super) catch_up: CatchingUp,
 }
 
 /// How far a connection is.
@@ -118,6 +155,8 @@ pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) announced: Option<Address>,
     pub(super) compressions: Compressions,
+    /// The methods that this node has last told it to use.
+    pub(super) told: Compressions,
     pub(super) since: UnixTime,
     /// Where this node has reached it: the only address that others are told.
     pub(super) reached: Option<SocketAddr>,
@@ -134,6 +173,11 @@ pub(super) struct Budgets {
     pub(super) renegotiations: Budget,
     pub(super) peers_lists: Budget,
     pub(super) requests: Budget,
+    pub(super) pings: Budget,
+    /// When the bucket of the questions that are passed on for it will be full.
+    pub(super) questions_full_at: Instant,
+    /// When the bucket of its peers lists will be full.
+    pub(super) lists_full_at: Instant,
 }
 
 impl Connection {
@@ -151,8 +195,10 @@ impl Connection {
             session: Session::plaintext(),
             is_secured: false,
             allowance: Allowance::new(now),
-            sealed: BytesMut::new(),
+            sealed: Vec::new(),
             is_paused: false,
+            holds: 0,
+            held_since: now,
             #[cfg(feature = "rsa")]
             awaits_key: false,
             is_working: false,
@@ -160,15 +206,29 @@ impl Connection {
             fault: None,
             decoder: FrameDecoder::default(),
             unread: None,
+            partial: None,
+            is_frame_timed: false,
+            rates: Rates::default(),
+            charged_len: 0,
+            queue: Queue::default(),
             backlog_len: 0,
             last_progress: now,
+            queued_since: now,
             opened_at: now,
+            leaves_at: None,
             last_received: now,
+            ping: None,
+            round_trip: None,
+            last_news: None,
+            received_len: 0,
             link,
             extension: None,
             expected: None,
+            traffic: PeerTraffic::default(),
             budgets: Budgets::default(),
+            has_answered: false,
             question: None,
+            catch_up: CatchingUp::default(),
         }
     }
 
@@ -222,6 +282,32 @@ impl Connection {
         matches!(self.session, Session::Plaintext(_))
     }
 
+    /// Whether it is under RSA.
+    #[cfg(feature = "rsa")]
+    pub(super) fn is_rsa(&self) -> bool {
+        matches!(self.session, Session::Rsa(_))
+    }
+
+    /// Whether it is under RSA.
+    #[cfg(not(feature = "rsa"))]
+    pub(super) fn is_rsa(&self) -> bool {
+        false
+    }
+
+    /// The bytes of memory that it takes for what has arrived and is not done with.
+    pub(super) fn incoming_len(&self) -> usize {
+        let unread_len = self.unread.as_ref().map_or(0, Bytes::len);
+        self.decoder.held_len() + unread_len + self.sealed.capacity()
+    }
+
+    /// The bytes of memory that it takes beside what waits for it, and what every connection takes.
+    #[inline(never)]
+    pub(super) fn held_len(&self) -> usize {
+        let last_sent = self.peer().and_then(|peer| peer.last_sent.as_ref());
+        let last_sent_len = last_sent.map_or(0, |message| message.packets().body().len());
+        self.incoming_len() + self.session.held_len() + last_sent_len
+    }
+
     /// Which form of a message the other end reads.
     pub(super) fn form(&self) -> Form {
         if self.extension.is_some() { Form::Extended } else { Form::Legacy }
@@ -242,6 +328,13 @@ impl Connection {
         self.is_incoming() && matches!(self.phase, Phase::Opening)
     }
 
+    /// When the other end last showed that it lives: it sent something, or took something of what
+    /// waits for it.
+    pub(super) fn alive_at(&self) -> Instant {
+        let taken_at = (self.backlog_len > 0).then_some(self.last_progress);
+        self.last_received.max(taken_at.unwrap_or_default())
+    }
+
     pub(super) fn is_incoming(&self) -> bool {
         self.direction == Direction::Incoming
     }
@@ -252,10 +345,10 @@ impl Connection {
         leads && !self.is_incoming() && self.addr == addr
     }
 
-    /// Whether it is one of the connections that [`Config::max_outgoing`] counts: all that this
+    /// Whether it is one of the connections that [`Limits::max_outgoing`] counts: all that this
     /// node dialled, until their sockets are gone, but for probes, which have their own limit.
     ///
-    /// [`Config::max_outgoing`]: super::Config::max_outgoing
+    /// [`Limits::max_outgoing`]: super::Limits::max_outgoing
     pub(super) fn counts_as_outgoing(&self) -> bool {
         !self.is_incoming() && !self.is_probe()
     }
@@ -267,6 +360,11 @@ impl Connection {
         is_open && (!self.is_incoming() || self.sealed.starts_with(SIZE_REQUEST))
     }
 
+    /// Whether it leads to no neighbor any more, and never will again.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_) | Phase::Retiring(_))
+    }
+
     /// Whether this node has ended it.
     pub(super) fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Closing(_))
@@ -276,6 +374,7 @@ impl Connection {
         matches!(self.phase, Phase::Probing(_))
     }
 
+    /// What this connection tells of a neighbor.
     pub(super) fn peer_info(&self, conn: ConnId) -> Option<PeerInfo> {
         let peer = self.peer()?;
         Some(PeerInfo {
@@ -288,7 +387,10 @@ impl Connection {
             compressions: peer.compressions,
             is_extended: self.extension.is_some(),
             since: peer.since,
+            round_trip: self.round_trip,
             backlog_len: self.backlog_len,
+            traffic: Box::new(self.traffic),
+            last_error: None,
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The connections of a node by their ids.
 
 use super::connection::Connection;
-use super::sorted_map::SortedMap;
 use crate::conn_id::ConnId;
+use crate::sorted_map::SortedMap;
 
 /// All connections, in the order of their ids: that in which they were made.
 ///
@@ -13,18 +13,20 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn insert(&mut self, conn: ConnId, connection: Connection) {
-        self.by_id.insert(conn, Box::new(connection));
+    #[inline]
+    pub(super) fn insert(&mut self, conn: ConnId, connection: Box<Connection>) {
+        self.by_id.insert(conn, connection);
     }
 
-    pub(super) fn remove(&mut self, conn: &ConnId) -> Option<Connection> {
-        self.by_id.remove(conn).map(|connection| *connection)
+    pub(super) fn remove(&mut self, conn: &ConnId) -> Option<Box<Connection>> {
+        self.by_id.remove(conn)
     }
 
     pub(super) fn get(&self, conn: &ConnId) -> Option<&Connection> {
         self.by_id.get(conn).map(|connection| &**connection)
     }
 
+    #[inline(never)]
     pub(super) fn get_mut(&mut self, conn: &ConnId) -> Option<&mut Connection> {
         self.by_id.get_mut(conn).map(|connection| &mut **connection)
     }

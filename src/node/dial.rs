@@ -48,7 +48,7 @@ impl Node {
         if self.closing {
             return Err(DialError::Closed);
         }
-        if self.config.out_addr.as_ref().and_then(Address::socket_addr) == Some(addr) {
+        if self.is_own(addr) {
             return Err(DialError::SelfConnection);
         }
         if let Err(denial) = self.rules.judge(now, addr.ip(), expected) {
@@ -73,6 +73,12 @@ impl Node {
             connection.expected = expected;
         }
         Ok(conn)
+    }
+
+    /// Whether an address is the one that this node tells others.
+    #[inline(never)]
+    pub(super) fn is_own(&self, addr: SocketAddr) -> bool {
+        self.config.out_addr.as_ref().and_then(Address::socket_addr) == Some(addr)
     }
 
     /// A node that was located is not dialled. Where the lists are why, whoever waits for it is

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::hash::Hasher;
+use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::Network;
 use crate::wire::{NodeId, Origin};
 
 /// Hashes messages under a secret, so that nobody can prepare two with one digest.
@@ -29,6 +31,14 @@ impl Digester {
         hash.finish128().into()
     }
 
+    /// A number for a network, as good as drawn.
+    #[inline(never)]
+    pub(super) fn network(&self, network: Network) -> u64 {
+        let mut hash = SipHasher13::new_with_key(&self.secret);
+        write_network(&mut hash, network);
+        hash.finish()
+    }
+
     /// The digest of a sender and the number that it gave to a message.
     pub fn origin(&self, sender: &NodeId, origin: Origin) -> u128 {
         let mut hash = SipHasher13::new_with_key(&self.secret);
@@ -44,6 +54,13 @@ impl Digester {
 fn write_prefixed(hash: &mut SipHasher13, bytes: &[u8]) {
     hash.write(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
     hash.write(bytes);
+}
+
+fn write_network(hash: &mut SipHasher13, network: Network) {
+    match network.base() {
+        IpAddr::V4(ip) => hash.write(&ip.octets()),
+        IpAddr::V6(ip) => hash.write(&ip.octets()),
+    }
 }
 
 /// The secret stays out of logs.

@@ -11,8 +11,9 @@
 
 use std::time::Duration;
 
+use super::catch_up::CatchingUp;
 use super::connection::{Connection, Parked, Phase};
-use super::outgoing::{Form, frame_of};
+use super::outgoing::Form;
 use super::timer::Timer;
 use super::{CloseMode, Node, Output};
 use crate::conn_id::ConnId;
@@ -29,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The most second connections that wait for the word of one first.
 const MAX_PARKED: usize = 4;
+
+/// The most connections to one id that are still read when others have replaced them: more than two
+/// honest ends dial at once, or anew while one of them still has something to say.
+const MAX_RETIRING: usize = 4;
 
 /// How long a connection that a py2p node has replaced is still read. It closes the old one by
 /// itself; being closed on it would make it forget the new one as well.
@@ -54,7 +59,7 @@ impl Node {
             }
             // The handshake was looked at before: this one came while it was held.
             (Some(Form::Extended), _) => {
-                self.stats.impostors += 1;
+                self.note_impostor(now, newcomer, handshake.id);
                 self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
             }
             _ => self.replace(now, incumbent, newcomer, handshake),
@@ -109,10 +114,11 @@ impl Node {
             return self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
         }
         let Some(asked_at) = asked_at else { return self.ask(now, newcomer) };
-        let alive_at = self.connections.get(&incumbent).map_or(Instant::ZERO, |found| {
-            let progress = (found.backlog_len > 0).then_some(found.last_progress);
-            found.last_received.max(progress.unwrap_or_default())
-        });
+        // What an incumbent that is not read has said waits.
+        let alive_at = self
+            .connections
+            .get(&incumbent)
+            .map_or(Instant::ZERO, |found| if found.holds == 0 { found.alive_at() } else { now });
         if alive_at > asked_at {
             self.ask(now, newcomer);
         } else {
@@ -127,7 +133,9 @@ impl Node {
             Control::Ask(link) => self.on_ask(now, conn, link),
             Control::Answer { link, verdict } => self.on_answer(now, conn, link, verdict),
             // Only a peer that has proven its id has a say in that: see `refusal`.
-            Control::Refused(_) => self.stats.ignored += 1,
+            Control::Refused(_) => self.stats.ignored.unproven_refusal += 1,
+            Control::Ping(number) => self.on_ping(now, conn, number),
+            Control::Pong(number) => self.on_pong(now, conn, number),
         }
     }
 
@@ -180,16 +188,16 @@ impl Node {
         let Some((&newcomer, connection)) =
             self.connections.iter().find(|(_, other)| other.link == link.yours)
         else {
-            return;
+            return self.stats.ignored.late_control += 1;
         };
-        let Phase::Parked(parked) = &connection.phase else { return };
-        if parked.incumbent != conn {
-            return;
-        }
+        let parked = match &connection.phase {
+            Phase::Parked(parked) if parked.incumbent == conn => parked,
+            _ => return self.stats.ignored.late_control += 1,
+        };
         let handshake = parked.handshake.clone();
         let keeps_newcomer = match verdict {
             LinkVerdict::Unknown => {
-                self.stats.impostors += 1;
+                self.note_impostor(now, newcomer, handshake.id);
                 return self.end(now, newcomer, CloseReason::Duplicate, CloseMode::Flush);
             }
             LinkVerdict::Settled => false,
@@ -226,15 +234,10 @@ impl Node {
         }
     }
 
-    /// The order in which connections between two nodes are kept, the same seen from both ends:
-    /// first those that the lower id dialled, then by the name that their dialer gave them.
+    /// Where a connection stands in the order in which those between two nodes are kept.
     fn rank(&self, connection: &Connection, peer: &NodeId) -> (bool, u64) {
-        let other = connection.extension.map_or(0, |extension| extension.link);
-        if connection.is_incoming() {
-            (self.id < *peer, other)
-        } else {
-            (self.id > *peer, connection.link)
-        }
+        let theirs = connection.extension.map_or(0, |extension| extension.link);
+        rank([&self.id, peer], connection.is_incoming(), [connection.link, theirs])
     }
 
     /// Where a connection has gone, lets a parked one take its place. Returns whether there was
@@ -258,8 +261,7 @@ impl Node {
     /// Ends the connections that wait for the word of one that the user has ended.
     pub(super) fn end_parked(&mut self, now: Instant, gone: ConnId) {
         let waits = |connection: &Connection| matches!(&connection.phase, Phase::Parked(parked) if parked.incumbent == gone);
-        let waiting = self.connections.iter().filter(|(_, connection)| waits(connection));
-        for conn in waiting.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+        for conn in self.conns_where(&waits) {
             self.end(now, conn, CloseReason::Local, CloseMode::Flush);
         }
     }
@@ -282,26 +284,75 @@ impl Node {
 
     /// Writes no more on a connection, and reads it to its end.
     fn retire(&mut self, now: Instant, conn: ConnId, peer: NodeId) {
+        let mut retiring =
+            self.conns_where(&|other| matches!(other.phase, Phase::Retiring(id) if id == peer));
+        if retiring.len() >= MAX_RETIRING {
+            self.end(now, retiring.remove(0), CloseReason::Duplicate, CloseMode::Abort);
+        }
+        let patience = self.config.limits.leave_timeout();
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.leaves_at = Some(now + patience);
         connection.phase = Phase::Retiring(peer);
+        connection.catch_up = CatchingUp::default();
+        self.charge(conn);
+        let Some(connection) = self.connections.get(&conn) else { return };
         let linger = match connection.form() {
             Form::Extended => {
                 self.outputs.push_back(Output::Close { conn, mode: CloseMode::Flush });
-                self.config.linger_timeout
+                self.config.limits.linger_timeout
             }
             Form::Legacy => LEGACY_LINGER,
         };
         self.timers.stop(Timer::Opening(conn));
+        self.timers.stop(Timer::Alive(conn));
         self.timers.set(Timer::Linger(conn), now + linger);
     }
 
     /// Sends a word about connections, on any connection that can still be written to. Returns
     /// whether its queue had room.
-    fn send_control(&mut self, now: Instant, conn: ConnId, control: Control) -> bool {
+    pub(super) fn send_control(&mut self, now: Instant, conn: ConnId, control: Control) -> bool {
         let is_open = self.connections.get(&conn).is_some_and(|connection| {
             matches!(connection.phase, Phase::Established(_) | Phase::Parked(_))
         });
         let message = self.make(now, Flag::Whisper, &control.encode()).filter(|_| is_open);
-        message.is_some_and(|message| self.transmit(now, conn, frame_of(message.packets().body())))
+        message.is_some_and(|message| self.transmit_alone(now, conn, &message))
+    }
+}
+
+/// The order in which connections between two nodes are kept, the same seen from both ends: first
+/// those that the lower id dialled, then by the name that their dialer gave them. Ids and names are
+/// this end's own first.
+fn rank([own, peer]: [&NodeId; 2], is_incoming: bool, [mine, theirs]: [u64; 2]) -> (bool, u64) {
+    if is_incoming { (own < peer, theirs) } else { (own > peer, mine) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn t28_both_ends_keep_the_same_of_two_connections_and_that_of_the_lower_id(
+            ids in prop::array::uniform2("[1-9A-HJ-NP-Za-km-z]{1,44}"),
+            dialed_by_first in any::<[bool; 2]>(),
+            names in any::<[[u64; 2]; 2]>(),
+        ) {
+            let [first, second] = ids.map(|id| id.parse::<NodeId>().unwrap());
+            prop_assume!(first != second);
+            // A name is drawn for each connection of a node.
+            prop_assume!((0..2).all(|end| names[0][end] != names[1][end]));
+            let of_first = |it: usize| rank([&first, &second], !dialed_by_first[it], names[it]);
+            let of_second = |it: usize| {
+                let [own, other] = names[it];
+                rank([&second, &first], dialed_by_first[it], [other, own])
+            };
+            prop_assert_ne!(of_first(0), of_first(1));
+            prop_assert_eq!(of_first(0) < of_first(1), of_second(0) < of_second(1));
+            if dialed_by_first[0] != dialed_by_first[1] {
+                prop_assert_eq!(of_first(0) < of_first(1), dialed_by_first[0] == (first < second));
+            }
+        }
     }
 }

@@ -118,7 +118,9 @@ impl Encryption {
         match self {
             Self::Plaintext => {}
             #[cfg(feature = "rsa")]
-            Self::Rsa(_) => config.max_frame_len = config.max_frame_len.min(MAX_RSA_FRAME_LEN),
+            Self::Rsa(_) => {
+                config.limits.max_frame_len = config.limits.max_frame_len.min(MAX_RSA_FRAME_LEN)
+            }
             #[cfg(feature = "tls")]
             Self::Tls(_) => {}
         }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::connection::{Connection, Peer, Phase};
 use super::encryption::{self, PLAINTEXT};
-use super::outgoing::{Form, frame_of};
+use super::outgoing::Form;
 use super::timer::Timer;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior};
-use crate::event::{Direction, Event};
+use crate::event::{Direction, Event, Incident};
 use crate::time::Instant;
 use crate::wire::{DecodeError, Extension, Flag, Handshake, NodeId, PathfindingMessage, Protocol};
 
@@ -22,13 +22,18 @@ const HOLD: Duration = Duration::from_millis(50);
 
 impl Node {
     /// Tells the other end who this node is. Always plain: nothing is agreed on yet.
-    pub(super) fn send_handshake(&mut self, now: Instant, conn: ConnId) {
-        let Some(connection) = self.connections.get(&conn) else { return };
+    ///
+    /// Returns whether it could. Where there is no memory for it the connection ends: nothing may come
+    /// before it.
+    pub(super) fn send_handshake(&mut self, now: Instant, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get(&conn) else { return false };
         let extension = self.config.extension.then_some(Extension {
             incarnation: self.incarnation,
             link: connection.link,
             signed: self.signing.is_on(),
+            ping: true,
             secret: self.own_proof(conn),
+            catches_up: self.catches_up(),
         });
         let handshake = Handshake {
             id: self.id,
@@ -37,9 +42,13 @@ impl Node {
             compressions: self.config.compressions,
             extension,
         };
-        if let Some(message) = self.make(now, Flag::Whisper, &handshake.encode()) {
-            self.transmit(now, conn, frame_of(message.packets().body()));
+        let held_len = connection.held_len().saturating_add(connection.backlog_len);
+        let message = self.make(now, Flag::Whisper, &handshake.encode());
+        let is_sent = message.is_some_and(|message| self.transmit_alone(now, conn, &message));
+        if !is_sent {
+            self.end(now, conn, CloseReason::OutOfMemory { held_len }, CloseMode::Abort);
         }
+        is_sent
     }
 
     /// Takes the first message of a connection, which must be a handshake.
@@ -49,15 +58,18 @@ impl Node {
     /// so that the other end can tell its user why; but not to whoever is not admitted.
     pub(super) fn on_opening(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
         if message.sub_flag() != Some(Flag::Handshake) {
+            self.stats.frames.fatal += 1;
             let reason = CloseReason::Misbehaved(Misbehavior::NoHandshake);
             return self.end(now, conn, reason, CloseMode::Abort);
         }
         let handshake = match Handshake::decode(message.payload()) {
             Ok(handshake) => handshake,
             Err(error) => {
+                self.stats.frames.fatal += 1;
                 return self.end(now, conn, CloseReason::Malformed(error), CloseMode::Abort);
             }
         };
+        self.stats.frames.handshakes += 1;
         let Some(connection) = self.connections.get(&conn) else { return };
         let is_incoming = connection.is_incoming();
         let fault = if let Some(reason) = self.unproven(conn, &handshake) {
@@ -77,7 +89,7 @@ impl Node {
         } else if let Some(reason) = self.unwelcome(conn, &handshake) {
             Some(reason)
         } else if self.is_claimed(&handshake) {
-            self.stats.impostors += 1;
+            self.note_impostor(now, conn, handshake.id);
             Some(CloseReason::Duplicate)
         } else {
             None
@@ -85,8 +97,8 @@ impl Node {
         let is_extended = self.config.extension && handshake.extension.is_some();
         let is_admitted = fault.is_none_or(|reason| reason.refusal().is_none());
         let introduces = is_incoming && is_admitted && (fault.is_some() || is_extended);
-        if introduces {
-            self.send_handshake(now, conn);
+        if introduces && !self.send_handshake(now, conn) {
+            return;
         }
         match fault {
             // There is something to flush only where this node has just introduced itself.
@@ -116,8 +128,8 @@ impl Node {
         match name.filter(|name| self.is_plaintext() && *name != PLAINTEXT) {
             Some(name) => {
                 let is_incoming = self.connections.get(&conn).is_some_and(Connection::is_incoming);
-                if is_incoming {
-                    self.send_handshake(now, conn);
+                if is_incoming && !self.send_handshake(now, conn) {
+                    return;
                 }
                 let mode = if is_incoming { CloseMode::Flush } else { CloseMode::Abort };
                 self.end(now, conn, CloseReason::OtherEncryption(name), mode);
@@ -147,8 +159,9 @@ impl Node {
         if let Phase::Holding(handshake) = &connection.phase {
             let handshake = (**handshake).clone();
             self.timers.stop(Timer::Hold(conn));
-            self.send_handshake(now, conn);
-            self.meet(now, conn, handshake);
+            if self.send_handshake(now, conn) {
+                self.meet(now, conn, handshake);
+            }
         }
     }
 
@@ -167,8 +180,9 @@ impl Node {
     fn establish(&mut self, now: Instant, conn: ConnId, handshake: Handshake) {
         let id = handshake.id;
         self.adopt(now, conn, handshake);
-        if let Some(info) = self.connections.get(&conn).and_then(|found| found.peer_info(conn)) {
-            self.emit(Event::PeerJoined(info));
+        self.note(now, conn, Incident::Joined);
+        if let Some(info) = self.peer_info(conn) {
+            self.emit(Event::PeerJoined(Box::new(info)));
         }
         self.on_adopted(now, conn, id);
     }
@@ -178,6 +192,8 @@ impl Node {
         self.emit_dialed(now, conn, id);
         self.send_peers(now, conn);
         self.probe(now, conn);
+        self.offer(now, conn);
+        self.answer_offers(now);
         self.on_met(now, &id);
     }
 
@@ -199,12 +215,14 @@ impl Node {
             id: handshake.id,
             announced: handshake.address,
             compressions: handshake.compressions,
+            told: self.config.compressions,
             since,
             reached,
             last_sent: None,
         }));
         self.timers.stop(Timer::Opening(conn));
         self.table.insert(handshake.id, conn);
+        self.watch(now, conn);
     }
 
     fn emit_dialed(&mut self, now: Instant, conn: ConnId, id: NodeId) {
@@ -213,6 +231,7 @@ impl Node {
             let addr = connection.addr;
             self.emit(Event::Dialed { conn, id });
             self.on_seed_reached(now, addr);
+            self.on_address_met(now, addr, id);
         }
     }
 }

@@ -21,6 +21,12 @@ pub enum Input<'a> {
         /// Which one.
         conn: ConnId,
     },
+    /// A connection that the node dialled leads to itself: both of its ends are one socket, which
+    /// the operating system makes where a port that it has just chosen is dialled.
+    SelfConnected {
+        /// Which one.
+        conn: ConnId,
+    },
     /// Bytes arrived.
     Received {
         /// On which connection.
@@ -92,6 +98,19 @@ pub enum Output {
         /// Which one.
         conn: ConnId,
     },
+    /// Read no more from a connection until [`Output::ReleaseRead`], however long that takes: the
+    /// node has no room for what would come, or is not to take it now. Asks for no turns, so the
+    /// loop can sleep; one that is paused besides has its turns. What happens outside meanwhile need
+    /// not be found out.
+    HoldRead {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// Read from a connection again that [`Output::HoldRead`] has stopped, unless it is paused.
+    ReleaseRead {
+        /// Which one.
+        conn: ConnId,
+    },
     /// Make an RSA key of 1,024 bits that nobody else has, away from the loop, and give it to
     /// [`Node::supply_rsa_key`](super::Node::supply_rsa_key). Each key is used for one connection.
     #[cfg(feature = "rsa")]
@@ -125,6 +144,8 @@ impl fmt::Debug for Output {
             Self::Transmit { conn, data } => write!(f, "{conn} out {}b", data.len()),
             Self::PauseRead { conn } => write!(f, "{conn} pause"),
             Self::ResumeRead { conn } => write!(f, "{conn} resume"),
+            Self::HoldRead { conn } => write!(f, "{conn} hold"),
+            Self::ReleaseRead { conn } => write!(f, "{conn} release"),
             #[cfg(feature = "rsa")]
             Self::MakeRsaKey => write!(f, "make an RSA key"),
             Self::Close { conn, mode } => write!(f, "{conn} close {mode:?}"),
@@ -139,6 +160,10 @@ impl fmt::Debug for Output {
 pub enum Refused {
     /// It has as many incoming connections as it may have.
     TooManyIncoming,
+    /// Its address has as many incoming connections as one may have.
+    TooManyFromAddress,
+    /// Its network has as many incoming connections as one may have.
+    TooManyFromNetwork,
     /// Too many connections have not finished their handshakes.
     TooManyPending,
     /// Handshakes that cost work with keys come faster than it takes them.
@@ -153,6 +178,8 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManyIncoming => "too many incoming connections",
+            Self::TooManyFromAddress => "too many connections from its address",
+            Self::TooManyFromNetwork => "too many connections from its network",
             Self::TooManyPending => "too many connections without a handshake",
             Self::TooManyHandshakes => "too many handshakes a second",
             Self::Denied => "the address is not admitted",

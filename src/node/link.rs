@@ -2,25 +2,26 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use rand::RngExt;
 
+use super::backoff::GOOD_LIFE;
 use super::connection::{Connection, Phase};
 use super::outgoing::Form;
+use super::reading::{Come, MEMORY, RATE, USER};
 use super::timer::Timer;
 use super::{CloseMode, Node, Output, Refused};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
-use crate::event::{Direction, Event, Trouble};
+use crate::event::{Direction, Event, Leftover, Trouble};
 use crate::time::Instant;
-use crate::wire::{LinkVerdict, NodeId};
+use crate::wire::{FrameDecoder, LinkVerdict, NodeId, SIZE_HEADER_LEN};
 
 /// How much work one connection may make in one turn: bytes of messages after decompression. A
 /// frame that begins within it is taken whole.
-const TURN_COST: usize = 1 << 20;
+pub(super) const TURN_COST: usize = 1 << 20;
 
 /// What a frame costs beside its bytes.
-const FRAME_COST: usize = 256;
+pub(super) const FRAME_COST: usize = 256;
 
 /// What checking a signature costs, which takes as long as some tens of short messages.
 const SIGNATURE_COST: usize = 8 << 10;
@@ -38,13 +39,21 @@ impl Node {
     /// [`Refused`], where the driver should close it at once.
     pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<ConnId, Refused> {
         let (incoming, pending) = self.incoming();
-        let has_room = incoming < self.config.max_incoming;
-        let has_place = pending < self.config.max_pending;
-        let leaving = if has_room { None } else { self.first_leaving() };
+        let has_room = incoming < self.config.limits.max_incoming;
+        let has_place = pending < self.config.limits.max_pending;
+        let crowd = self.crowd_at(addr.ip());
+        let leaving = match crowd {
+            None if has_room => None,
+            crowd => self.first_leaving(addr.ip(), crowd),
+        };
+        let is_in_need = !has_room && leaving.is_none();
+        let evicted = if is_in_need { self.one_to_evict(addr.ip()) } else { None };
         let waiting = if has_place { None } else { self.place_for(now, addr.ip()) };
         let refused = if self.closing {
             Some(Refused::Closed)
-        } else if !has_room && leaving.is_none() {
+        } else if crowd.is_some() && leaving.is_none() {
+            crowd
+        } else if is_in_need && evicted.is_none() {
             Some(Refused::TooManyIncoming)
         } else if !has_place && waiting.is_none() {
             Some(Refused::TooManyPending)
@@ -52,15 +61,19 @@ impl Node {
             self.refused_at_the_door(now, addr.ip())
         };
         if let Some(refused) = refused {
-            self.stats.rejected += 1;
+            self.stats.rejected.count(refused);
             return Err(refused);
         }
-        for conn in leaving.into_iter().chain(waiting) {
+        for conn in evicted.into_iter().chain(leaving) {
+            self.end(now, conn, CloseReason::Evicted, CloseMode::Abort);
+        }
+        if let Some(conn) = waiting {
             self.end(now, conn, CloseReason::HandshakeTimeout, CloseMode::Abort);
         }
         let conn = self.add(addr, Direction::Incoming, Phase::Opening, now);
-        self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);
+        self.timers.set(Timer::Opening(conn), now + self.config.limits.handshake_timeout);
         self.secure(now, conn);
+        self.relieve(now);
         Ok(conn)
     }
 
@@ -70,6 +83,7 @@ impl Node {
         let conn = self.table.conn(peer);
         if let Some(conn) = conn {
             self.end(now, conn, CloseReason::Local, CloseMode::Flush);
+            self.relieve(now);
         }
         conn.is_some()
     }
@@ -80,10 +94,19 @@ impl Node {
         self.unprobed.clear();
         self.fail_requests();
         self.forget_seeds();
+        self.end_catching_up();
         let is_open = |connection: &Connection| !matches!(connection.phase, Phase::Closing(_));
-        let open = self.connections.iter().filter(|(_, connection)| is_open(connection));
-        for conn in open.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+        for conn in self.conns_where(&is_open) {
             self.end(now, conn, CloseReason::Local, CloseMode::Flush);
+        }
+        self.relieve(now);
+    }
+
+    /// Ends every connection at once, whatever is still to be sent, and takes no new ones.
+    pub fn abort(&mut self, now: Instant) {
+        self.close(now);
+        for conn in self.conns_where(&|_| true) {
+            self.end(now, conn, CloseReason::Local, CloseMode::Abort);
         }
     }
 
@@ -92,7 +115,7 @@ impl Node {
         match connection.phase {
             Phase::Dialing => {
                 connection.phase = Phase::Opening;
-                self.timers.set(Timer::Opening(conn), now + self.config.handshake_timeout);
+                self.timers.set(Timer::Opening(conn), now + self.config.limits.handshake_timeout);
                 self.secure(now, conn);
             }
             Phase::Probing(peer) => self.on_reached(now, conn, peer),
@@ -104,32 +127,31 @@ impl Node {
         self.stats.bytes_in += len_u64(data.len());
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.last_received = now;
+            connection.received_len += len_u64(data.len());
         }
+        let frames = self.stats.frames_in;
         self.unseal(now, conn, data);
+        self.after_turn(now, conn, data.len(), frames);
     }
 
     /// Goes on with what did not fit an earlier turn.
     pub(super) fn on_continue(&mut self, now: Instant, conn: ConnId) {
+        let frames = self.stats.frames_in;
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        match connection.unread.take() {
+        let is_held = connection.is_held_for(USER | RATE);
+        match connection.unread.take_if(|_| !is_held) {
             Some(unread) => self.take_in(now, conn, &unread),
             None if connection.is_working => self.work(now, conn),
             None => return,
         }
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.is_paused && connection.unread.is_none() && !connection.is_working {
-            connection.is_paused = false;
-            self.outputs.push_back(Output::ResumeRead { conn });
-        }
+        self.update_turns(conn);
+        self.after_turn(now, conn, 0, frames);
     }
 
-    /// Has the driver read no more from a connection, and give it turns, until it is resumed.
-    pub(super) fn pause(&mut self, conn: ConnId) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if !connection.is_paused {
-            connection.is_paused = true;
-            self.outputs.push_back(Output::PauseRead { conn });
-        }
+    fn after_turn(&mut self, now: Instant, conn: ConnId, len: usize, frames_before: u64) {
+        let frames = self.stats.frames_in - frames_before;
+        self.pace(now, conn, Come { bytes: len_u64(len), frames, unpacked: 0 });
+        self.after_input(now, conn, frames);
     }
 
     /// Takes frames until the input is used up or the turn is. What is left waits for the next
@@ -139,28 +161,39 @@ impl Node {
         let mut spent = 0;
         // A frame may end its connection, so the connection is looked up anew for each.
         while let Some(connection) = self.connections.get_mut(&conn) {
-            if spent >= TURN_COST {
+            let is_held = connection.is_held_for(USER | RATE);
+            if spent >= TURN_COST || is_held {
                 if !input.is_empty() {
-                    connection.unread = Some(Bytes::copy_from_slice(input));
-                    self.pause(conn);
+                    let before = connection.unread.take().unwrap_or_default();
+                    connection.unread = Some([&before, input].concat().into());
+                    self.update_turns(conn);
                 }
                 return;
             }
             let max_len = match connection.phase {
-                Phase::Opening => self.config.max_handshake_len,
+                Phase::Opening => self.config.limits.max_handshake_len,
                 Phase::Holding(_)
                 | Phase::Parked(_)
                 | Phase::Established(_)
-                | Phase::Retiring(_) => self.config.max_frame_len,
+                | Phase::Retiring(_) => self.config.limits.max_frame_len,
                 Phase::Dialing | Phase::Probing(_) | Phase::Closing(_) => return,
             };
             match connection.decoder.next_frame(&mut input, max_len) {
                 Ok(Some(body)) => {
+                    connection.traffic.frames_in += 1;
+                    connection.traffic.bytes_in += len_u64(body.len() + SIZE_HEADER_LEN);
                     self.stats.frames_in += 1;
-                    let verified = self.stats.verified;
+                    let (verified, unpacked) = (self.stats.verified, self.stats.unpacked);
                     spent += FRAME_COST + self.on_frame(now, conn, body);
+                    let unpacked = self.stats.unpacked - unpacked;
+                    if unpacked > 0 {
+                        self.pace(now, conn, Come { unpacked, ..Come::default() });
+                    }
                     if self.stats.verified > verified {
                         spent += SIGNATURE_COST;
+                    }
+                    if self.is_full {
+                        self.hold_deliveries_of(now, conn);
                     }
                 }
                 Ok(None) => return,
@@ -199,7 +232,9 @@ impl Node {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.backlog_len = connection.backlog_len.saturating_sub(len);
             connection.last_progress = now;
+            self.ledger.sent(&mut connection.queue, len);
         }
+        self.go_on_catching_up(now, conn);
     }
 
     /// The timer runs on while a connection is busy, so that queueing a frame costs nothing; what
@@ -207,10 +242,16 @@ impl Node {
     pub(super) fn on_stall_timer(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
         let unsent_len = connection.backlog_len;
-        let until = connection.last_progress + self.config.stall_timeout;
+        let until = connection.last_progress + self.config.limits.stall_timeout;
         if unsent_len == 0 {
             return;
         }
+        // Whoever is not read may wait for that before it reads.
+        let until = if connection.is_held_for(USER | MEMORY) {
+            now + self.config.limits.stall_timeout
+        } else {
+            until
+        };
         if until <= now {
             self.end(now, conn, CloseReason::Stalled { unsent_len }, CloseMode::Abort);
         } else {
@@ -228,17 +269,25 @@ impl Node {
     }
 
     /// An ending connection has had its time, unless it is still making progress: bytes go out,
-    /// or come in on one that another has replaced.
+    /// or come in on one that another has replaced. Then, too, its time is limited.
     pub(super) fn on_linger_timer(&mut self, now: Instant, conn: ConnId) {
-        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
         if let Some(reason) = connection.fault {
             return self.end(now, conn, reason, CloseMode::Abort);
         }
         let is_read =
             matches!(connection.phase, Phase::Retiring(_)) && connection.form() == Form::Extended;
         let sent = (connection.backlog_len > 0).then_some(connection.last_progress);
-        let progress = sent.max(is_read.then_some(connection.last_received));
-        let until = progress.map(|progress| progress + self.config.linger_timeout);
+        let received = if connection.holds == 0 { connection.last_received } else { now };
+        let progress = sent.max(is_read.then_some(received));
+        let until = progress.map(|progress| progress + self.config.limits.linger_timeout);
+        // Time in which it is not read is none that its peer has had.
+        let patience = self.config.limits.leave_timeout();
+        if connection.is_held_for(USER | MEMORY) {
+            connection.leaves_at = Some(now + patience);
+        }
+        let leaves_at = *connection.leaves_at.get_or_insert(now + patience);
+        let until = until.map(|until| until.min(leaves_at));
         match until.filter(|&until| until > now && !self.closing) {
             Some(until) => self.timers.set(Timer::Linger(conn), until),
             None => self.end(now, conn, CloseReason::Local, CloseMode::Abort),
@@ -248,8 +297,9 @@ impl Node {
     /// Dials `addr` for the purpose that `phase` states.
     pub(super) fn open(&mut self, now: Instant, addr: SocketAddr, phase: Phase) -> ConnId {
         let conn = self.add(addr, Direction::Outgoing, phase, now);
-        self.timers.set(Timer::Opening(conn), now + self.config.connect_timeout);
+        self.timers.set(Timer::Opening(conn), now + self.config.limits.connect_timeout);
         self.outputs.push_back(Output::Dial { conn, addr });
+        self.relieve(now);
         conn
     }
 
@@ -263,15 +313,18 @@ impl Node {
         self.last_conn += 1;
         let conn = ConnId::from_number(self.last_conn);
         let link = self.rng.random();
-        self.connections.insert(conn, Connection::new(addr, direction, phase, link, now));
+        let connection = Connection::new(addr, direction, phase, link, now);
+        self.connections.insert(conn, Box::new(connection));
+        self.charge(conn);
         conn
     }
 
     /// Ends a connection from this side.
+    #[cold]
     pub(super) fn end(&mut self, now: Instant, conn: ConnId, reason: CloseReason, mode: CloseMode) {
         let mode = if self.say_refusal(now, conn, reason) { CloseMode::Flush } else { mode };
         let is_flushed = mode == CloseMode::Abort || self.end_session(now, conn);
-        let Some(mut connection) = self.forget(now, conn, reason) else { return };
+        let Some(mut connection) = self.take_out(now, conn, reason) else { return };
         // There is nothing to flush where no connection is open yet, nor where it was flushed.
         let mode = match connection.phase {
             Phase::Dialing | Phase::Probing(_) | Phase::Closing(_) => CloseMode::Abort,
@@ -283,23 +336,53 @@ impl Node {
         if mode == CloseMode::Flush {
             connection.closes_when_flushed = !is_flushed;
             connection.phase = Phase::Closing(connection.id());
+            // Nothing that has come, or comes, counts any more; it is read so that its end is seen.
+            connection.decoder = FrameDecoder::default();
+            connection.unread = None;
+            connection.partial = None;
+            connection.is_frame_timed = false;
+            let patience = self.config.limits.leave_timeout();
+            connection.leaves_at.get_or_insert(now + patience);
+            let is_held = std::mem::take(&mut connection.holds) != 0;
             self.connections.insert(conn, connection);
-            self.timers.set(Timer::Linger(conn), now + self.config.linger_timeout);
+            self.timers.set(Timer::Linger(conn), now + self.config.limits.linger_timeout);
+            self.charge(conn);
+            self.update_turns(conn);
+            if is_held {
+                self.outputs.push_back(Output::ReleaseRead { conn });
+            }
+        } else {
+            self.ledger.clear(&mut connection.queue);
         }
     }
 
-    /// Takes a connection out of every table, and tells the user what that means.
-    pub(super) fn forget(
+    /// Forgets a connection that is gone.
+    #[cold]
+    pub(super) fn forget(&mut self, now: Instant, conn: ConnId, reason: CloseReason) {
+        if let Some(mut connection) = self.take_out(now, conn, reason) {
+            self.ledger.clear(&mut connection.queue);
+        }
+    }
+
+    /// Takes a connection out of every table, and tells the user what that means. What waits for it
+    /// is charged on.
+    fn take_out(
         &mut self,
         now: Instant,
         conn: ConnId,
         reason: CloseReason,
-    ) -> Option<Connection> {
-        let connection = self.connections.remove(&conn)?;
+    ) -> Option<Box<Connection>> {
+        let mut connection = self.connections.remove(&conn)?;
+        self.discharge(&mut connection);
         self.timers.stop_all(conn);
         log::debug!("{} {conn} {}: {reason}", self.id.short(), connection.addr);
         self.stats.denied += u64::from(matches!(reason, CloseReason::Denied(_)));
-        self.note_trouble(now, &connection, reason);
+        self.count_end(&connection, reason);
+        self.note_end(now, &connection, reason);
+        // An address of the book that is out of date is nobody's fault.
+        if !self.is_own_accord(conn) {
+            self.note_trouble(now, &connection, reason);
+        }
         if let Some((asker, link)) = connection.question {
             self.answer(now, asker, link, LinkVerdict::Unknown);
         }
@@ -321,7 +404,24 @@ impl Node {
             _ => {}
         }
         self.on_gone(now, conn, &connection, reason);
+        if self.serving.turns.remove(conn) {
+            self.serve(now);
+        }
+        if !connection.catch_up.asked.is_empty() {
+            self.answer_offers(now);
+        }
         Some(connection)
+    }
+
+    /// Counts why a connection has ended, unless it was ending already.
+    fn count_end(&mut self, connection: &Connection, reason: CloseReason) {
+        let closed = &mut self.stats.closed;
+        match connection.phase {
+            Phase::Closing(_) => {}
+            Phase::Probing(_) if connection.has_answered => closed.probes_answered += 1,
+            Phase::Probing(_) => closed.probes_failed += 1,
+            _ => closed.count(reason),
+        }
     }
 
     fn note_trouble(&mut self, now: Instant, connection: &Connection, reason: CloseReason) {
@@ -331,6 +431,7 @@ impl Node {
                 | CloseReason::Remote
                 | CloseReason::Duplicate
                 | CloseReason::SelfConnection
+                | CloseReason::Evicted
         );
         if is_peaceful || connection.is_probe() || matches!(connection.phase, Phase::Closing(_)) {
             return;
@@ -352,17 +453,33 @@ impl Node {
         connection: &Connection,
         reason: CloseReason,
     ) {
+        if let Some(id) = connection.id() {
+            self.note_gone(conn, id);
+        }
         self.end_probe_of(now, conn);
         if connection.is_probe() {
             self.probe_next(now);
         }
         if let (Phase::Closing(Some(id)), true) = (&connection.phase, self.closing) {
-            if connection.backlog_len > 0 {
-                self.unsent.push((*id, connection.backlog_len));
+            // Only the other end's own end behind this one's shows that it took everything.
+            match connection.backlog_len {
+                0 if reason == CloseReason::Remote => {}
+                0 => self.unsent.push((*id, Leftover::Unconfirmed)),
+                len => self.unsent.push((*id, Leftover::Unsent(len))),
             }
         }
         if !connection.is_incoming() && !matches!(connection.phase, Phase::Closing(_)) {
             self.on_seed_gone(now, connection.addr);
+            if !connection.is_probe() && !self.closing {
+                self.on_address_gone(now, connection, reason);
+            }
+        }
+        if connection.peer().is_some() && now.since(connection.opened_at) >= GOOD_LIFE {
+            self.throttle.note_good(connection.addr.ip());
+        }
+        // Others come and go as often as anybody likes, and leave nothing to look for.
+        if connection.counts_as_outgoing() || connection.peer().is_some() {
+            self.search_soon(now);
         }
         if let Some(expected) = connection.expected.filter(|_| connection.is_pending()) {
             self.on_unreachable(&expected, reason);

@@ -13,12 +13,18 @@
 //! *May change in a minor release.* Applications use [`MeshSocket`](crate::MeshSocket).
 
 mod admission;
+mod alive;
 mod allowance;
+mod backoff;
+mod barred;
+mod book;
 mod broadcast;
 mod budget;
+mod catch_up;
 mod config;
 mod connection;
 mod connections;
+mod counts;
 mod dial;
 mod dial_policy;
 mod digest;
@@ -26,31 +32,45 @@ mod dispatch;
 mod duplicate;
 mod echo;
 mod encryption;
+mod eviction;
+mod explained;
 mod flood;
 mod handshake;
+mod history;
+#[cfg(feature = "sim")]
+mod inspect;
 mod io;
+mod ledger;
+mod limits;
 mod link;
+mod memory;
 mod network;
+mod offers;
+mod offsets;
 mod outgoing;
 mod peers;
 mod places;
 mod questions;
+mod reading;
+mod records;
 mod refusal;
 mod renegotiate;
 mod requests;
 mod routing_table;
 mod rules;
+mod search;
 mod secured;
 mod seeds;
 mod seen;
 mod signing;
-mod sorted_map;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod timer;
 mod tools;
+mod turns;
+mod wants;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -59,33 +79,45 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 pub use admission::{Admission, AdmissionCheck, Candidate};
+pub use book::{AddressBook, AddressBookError, BookEntry, Standing};
 pub use broadcast::MAX_BATCH_COUNT;
 pub use config::{Compress, Config, Signatures};
+pub use counts::{CaughtUp, Closed, Dropped, Frames, Ignored, Rejected, Undecodable, Unsent};
 pub use digest::Digester;
 #[cfg(any(feature = "rsa", feature = "sim"))]
 pub(crate) use encryption::PKCS1;
 pub(crate) use encryption::PLAINTEXT;
 #[cfg(any(feature = "sim", feature = "tls"))]
 pub(crate) use encryption::TLS;
+#[cfg(feature = "sim")]
+pub use inspect::ConnectionView;
 pub use io::{CloseMode, Input, Output, Refused};
+pub use limits::Limits;
 pub use network::{Network, ParseNetworkError};
 pub use requests::Whispered;
 pub use rules::{Rule, RuleKind, Subject};
 pub use seen::{SeenCache, SeenKey, Verdict};
-pub use stats::{Dropped, Stats, Usage};
+pub use stats::{Stats, Usage};
 
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, ConfigError};
-use crate::event::{Event, PeerInfo, Trouble};
+use crate::event::{Event, Leftover, PeerInfo, Trouble};
 use crate::time::{Instant, UnixTime};
-use crate::wire::{Address, Compressions, NodeId, PathfindingMessage};
+use crate::wire::{Address, Compressions, NodeId};
+use book::Book;
+use catch_up::Serving;
 use connections::Connections;
 use echo::Echoes;
 use encryption::Encryption;
-use peers::RecentDials;
+use explained::Explained;
+use history::History;
+use ledger::Ledger;
+use offsets::Offsets;
+use records::Records;
 use requests::Requests;
 use routing_table::RoutingTable;
 use rules::{MAX_RULES, Rules};
+use search::Search;
 use seeds::Seeds;
 use signing::Signing;
 use throttle::Throttle;
@@ -109,14 +141,23 @@ pub struct Node {
     rng: StdRng,
     clock: Clock,
     connections: Connections,
+    /// What its buffers take.
+    ledger: Ledger,
+    /// Whether the user takes no messages for now.
+    is_full: bool,
     last_conn: u64,
     table: RoutingTable,
     digester: Digester,
     seen: SeenCache,
     echoes: Echoes,
+    /// What is held for those who have missed it, and whom it is sent to.
+    history: History,
+    serving: Serving,
     requests: Requests,
     seeds: Seeds,
-    recent_dials: RecentDials,
+    records: Records,
+    book: Book,
+    search: Search,
     /// Connections whose peers are to be probed when fewer probes are under way.
     unprobed: VecDeque<ConnId>,
     timers: Timers,
@@ -124,13 +165,13 @@ pub struct Node {
     stats: Stats,
     /// The last connections that ended by somebody's fault.
     troubles: VecDeque<Trouble>,
-    /// The last messages taken from neighbors and passed on, for those who want to see their ids.
-    recent: VecDeque<PathfindingMessage>,
+    explained: Explained,
+    offsets: Offsets,
     /// The bytes of messages that the user has had sent.
     own_len: u64,
     closing: bool,
     /// What could not be sent to neighbors before their connections ended, once closing.
-    unsent: Vec<(NodeId, usize)>,
+    unsent: Vec<(NodeId, Leftover)>,
 }
 
 /// The calendar time, carried forward from when it was last told.
@@ -158,7 +199,7 @@ impl Node {
         config.compressions =
             config.compressions.iter().filter(|&method| supported.contains(method)).collect();
         let mut rng = StdRng::from_seed(seed);
-        let salt = uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string();
+        let salt = uuid::Builder::from_random_bytes(draw_bytes(&mut rng)).into_uuid().to_string();
         let encryption = Encryption::new(&config)?;
         encryption.limit(&mut config);
         let nowhere = Address { host: String::new(), port: 0 };
@@ -183,20 +224,27 @@ impl Node {
             last_sequence: 0,
             clock: Clock { told_at: now, wall },
             connections: Connections::default(),
+            ledger: Ledger::default(),
+            is_full: false,
             last_conn: 0,
             table: RoutingTable::default(),
-            digester: Digester::new(rng.random()),
-            seen: SeenCache::new(config.max_seen_len),
-            echoes: Echoes::new(now, config.max_seen_len),
+            digester: Digester::new(draw_bytes(&mut rng)),
+            seen: SeenCache::new(config.limits.max_seen_len),
+            echoes: Echoes::new(now, config.limits.max_seen_len),
+            history: History::default(),
+            serving: Serving::default(),
             requests: Requests::default(),
             seeds: Seeds::default(),
-            recent_dials: RecentDials::default(),
+            records: Records::default(),
+            book: Book::new(config.counts_private),
+            search: Search::default(),
             unprobed: VecDeque::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
             troubles: VecDeque::new(),
-            recent: VecDeque::new(),
+            explained: Explained::new(config.limits.max_explained_count),
+            offsets: Offsets::default(),
             own_len: 0,
             closing: false,
             unsent: Vec::new(),
@@ -211,6 +259,9 @@ impl Node {
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Connected { conn } => self.on_connected(now, conn),
+            Input::SelfConnected { conn } => {
+                self.end(now, conn, CloseReason::SelfConnection, CloseMode::Abort);
+            }
             Input::Received { conn, data } => self.on_received(now, conn, data),
             Input::Continue { conn } => self.on_continue(now, conn),
             Input::Sent { conn, len } => self.on_sent(now, conn, len),
@@ -223,6 +274,7 @@ impl Node {
             Input::ClockSet { wall } => self.clock = Clock { told_at: now, wall },
             Input::Timeout => self.on_timeout(now),
         }
+        self.relieve(now);
     }
 
     /// The next thing for the driver to do. Ask until there is none after every input and call.
@@ -242,8 +294,9 @@ impl Node {
         self.closing && self.connections.is_empty()
     }
 
-    /// What a closed node could not send: to whom, and how many bytes.
-    pub fn unsent(&self) -> &[(NodeId, usize)] {
+    /// The neighbors of a closed node that did not show, by ending the connection behind it, that
+    /// they took everything.
+    pub fn unsent(&self) -> &[(NodeId, Leftover)] {
         &self.unsent
     }
 
@@ -259,7 +312,18 @@ impl Node {
 
     /// The neighbors, in the order of their ids.
     pub fn routing_table(&self) -> impl Iterator<Item = PeerInfo> {
-        self.table.iter().filter_map(|(_, conn)| self.connections.get(&conn)?.peer_info(conn))
+        self.table.iter().filter_map(|(_, conn)| self.peer_info(conn))
+    }
+
+    /// How many neighbors there are.
+    pub(crate) fn peer_count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The neighbors that something waits for, and how many bytes.
+    pub(crate) fn backlogs(&self) -> impl Iterator<Item = (NodeId, usize)> {
+        let backlogs = self.table.iter();
+        backlogs.filter_map(|(id, conn)| Some((id, self.backlog_len(conn).filter(|len| *len > 0)?)))
     }
 
     /// The other ends of connections whose handshakes are not done.
@@ -292,9 +356,16 @@ impl Node {
             questions: self.requests.questions(),
             seen_len: self.seen.bytes(),
             echoes_len: self.echoes.bytes(),
+            history_count: self.history.count(),
+            history_len: self.history.bytes(),
             seeds: self.seeds.len(),
+            addresses: self.book.len(),
             timers: self.timers.len(),
+            records: self.records.len(),
+            explained_len: self.explained.bytes(),
             own_len: self.own_len,
+            memory_len: self.memory_len(),
+            queued_len: self.ledger.queued_len(),
         }
     }
 
@@ -305,6 +376,7 @@ impl Node {
     }
 
     /// What the calendar shows at `now`.
+    #[inline(never)]
     pub fn wall(&self, now: Instant) -> UnixTime {
         self.clock.wall + now.since(self.clock.told_at)
     }
@@ -315,15 +387,32 @@ impl Node {
                 Timer::Opening(conn) => self.on_opening_timer(now, conn),
                 Timer::Hold(conn) => self.release(now, conn),
                 Timer::Stall(conn) => self.on_stall_timer(now, conn),
+                Timer::Alive(conn) => self.on_alive_timer(now, conn),
                 Timer::Linger(conn) => self.on_linger_timer(now, conn),
                 Timer::Seed(addr) => self.dial_seed(now, addr),
+                Timer::Search => self.search(now),
                 Timer::Request(request_id) => self.on_request_timeout(request_id),
                 Timer::Forget(request_id) => self.forget_request(&request_id),
+                Timer::CatchUp => self.on_catch_up_timer(now),
+                Timer::Frame(conn) => self.on_frame_timer(now, conn),
+                Timer::Rate(conn) => self.on_rate_timer(now, conn),
+                Timer::Memory => self.on_memory_timer(now),
             }
         }
     }
 
+    #[inline(never)]
     fn emit(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
+}
+
+/// Random bytes, one by one: the generator's own way to draw many writes it out for each.
+#[inline(never)]
+fn draw_bytes(rng: &mut StdRng) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for byte in &mut bytes {
+        *byte = rng.random();
+    }
+    bytes
 }

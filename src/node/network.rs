@@ -59,7 +59,27 @@ impl Network {
         (0..=len_of(ip)).map(move |prefix_len| Self::around(ip, prefix_len))
     }
 
+    /// About what one place has: the /24 around an IPv4 address, the /48 around one of IPv6.
+    #[inline(never)]
+    pub(super) fn site(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        Self::around(ip, if ip.is_ipv4() { 24 } else { 48 })
+    }
+
+    /// About what one provider has: the /16 around an IPv4 address, the /32 around one of IPv6.
+    #[inline(never)]
+    pub(super) fn provider(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        Self::around(ip, if ip.is_ipv4() { 16 } else { 32 })
+    }
+
+    /// Its first address.
+    pub(super) fn base(&self) -> IpAddr {
+        self.base
+    }
+
     /// The network of this prefix around an address.
+    #[inline(never)]
     fn around(ip: IpAddr, prefix_len: u8) -> Self {
         let behind = u32::from(len_of(ip).saturating_sub(prefix_len));
         let base = match ip {

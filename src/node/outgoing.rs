@@ -4,6 +4,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::config::{Compress, Config};
+use super::ledger::Ticket;
+use crate::error::Refusal;
 use crate::wire::{Compression, Compressions, MAX_ID_LEN, PathfindingMessage, SIZE_HEADER_LEN};
 
 /// Bodies below this many bytes go plain: compressing them costs more than it saves.
@@ -22,12 +24,28 @@ pub(super) enum Form {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     forms: Forms,
+    /// Why a kind of neighbors is not to get it.
+    missing: Refusal,
     /// What this node compresses with, and when.
     own: Compressions,
     compress: Compress,
     /// The longest body that a node with this one's limits takes.
     max_len: usize,
-    frames: Vec<((Form, Option<Compression>), Bytes)>,
+    frames: Vec<Made>,
+    /// How often something was compressed.
+    compressed: u64,
+}
+
+/// A frame that was made.
+#[derive(Debug)]
+pub(super) struct Made {
+    form: Form,
+    method: Option<Compression>,
+    /// Methods that were tried and came to nothing, so that this one, which is plain, is sent.
+    in_vain: Compressions,
+    pub(super) frame: Bytes,
+    /// Its place in the ledger, once somebody waits for it.
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// What the kinds of neighbors get.
@@ -40,26 +58,44 @@ enum Forms {
 impl Outgoing {
     /// A message that is the same for everybody.
     pub(super) fn new(message: PathfindingMessage, config: &Config) -> Self {
-        Self::from_forms(Forms::Same(message), config)
+        // There is no such kind.
+        Self::from_forms(Forms::Same(message), Refusal::Gone, config)
     }
 
-    /// A message with a form for each kind of neighbor; `None` for a kind that is not to get it.
+    /// A message with a form for each kind of neighbor; `None` for a kind that is not to get it,
+    /// because of what `missing` says.
     pub(super) fn with_forms(
         legacy: Option<PathfindingMessage>,
         extended: Option<PathfindingMessage>,
+        missing: Refusal,
         config: &Config,
     ) -> Self {
-        Self::from_forms(Forms::Each { legacy, extended }, config)
+        Self::from_forms(Forms::Each { legacy, extended }, missing, config)
     }
 
-    fn from_forms(forms: Forms, config: &Config) -> Self {
-        let Config { compressions, compress, max_frame_len, .. } = *config;
-        Self { forms, own: compressions, compress, max_len: max_frame_len, frames: Vec::new() }
+    #[inline(never)]
+    fn from_forms(forms: Forms, missing: Refusal, config: &Config) -> Self {
+        let Config { compressions, compress, .. } = *config;
+        let max_len = config.limits.max_frame_len;
+        Self {
+            forms,
+            missing,
+            own: compressions,
+            compress,
+            max_len,
+            frames: Vec::new(),
+            compressed: 0,
+        }
     }
 
     /// Compresses nothing: the node before has found that it does not pay.
     pub(super) fn send_plain(&mut self) {
         self.compress = Compress::Never;
+    }
+
+    /// How often something was compressed since this was last asked.
+    pub(super) fn take_compressed(&mut self) -> u64 {
+        std::mem::take(&mut self.compressed)
     }
 
     /// The message in one form.
@@ -71,13 +107,27 @@ impl Outgoing {
         }
     }
 
-    /// The frame for a neighbor that reads these methods; `None` where it is not to get one.
-    pub(super) fn frame(&mut self, form: Form, readable: Compressions) -> Option<Bytes> {
+    /// The frame for a neighbor that reads these methods.
+    #[cfg(test)]
+    pub(super) fn frame(&mut self, form: Form, readable: Compressions) -> Result<Bytes, Refusal> {
+        self.made(form, readable).map(|made| made.frame.clone())
+    }
+
+    /// The frame for a neighbor that reads these methods.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not to get one.
+    pub(super) fn made(
+        &mut self,
+        form: Form,
+        readable: Compressions,
+    ) -> Result<&mut Made, Refusal> {
         let form = match self.forms {
             Forms::Same(_) => Form::Legacy,
             Forms::Each { .. } => form,
         };
-        let message = self.message(form)?;
+        let message = self.message(form).ok_or(self.missing)?;
         // What is longer than an id there is a signature and hashes, which nothing shortens.
         let noise_len = message.stated_id().len().saturating_sub(MAX_ID_LEN);
         let len = message.packets().body().len().saturating_sub(noise_len);
@@ -91,26 +141,37 @@ impl Outgoing {
             }
             Compress::Never => None,
         };
-        self.frame_by(form, method)
+        let index = self.make(form, method).ok_or(self.missing)?;
+        self.frames.get_mut(index).ok_or(self.missing)
     }
 
-    fn frame_by(&mut self, form: Form, method: Option<Compression>) -> Option<Bytes> {
-        if let Some((_, frame)) = self.frames.iter().find(|(made, _)| *made == (form, method)) {
-            return Some(frame.clone());
+    /// Makes a frame that was not made before, and tells where it stands.
+    fn make(&mut self, form: Form, method: Option<Compression>) -> Option<usize> {
+        let is_it = |made: &Made| {
+            let is_in_vain = method.is_some_and(|method| made.in_vain.contains(method));
+            made.form == form && (made.method == method || is_in_vain)
+        };
+        if let Some(index) = self.frames.iter().position(is_it) {
+            return Some(index);
         }
-        let plain = self.message(form)?.packets().body();
+        let plain = &self.message(form)?.packets().body().clone();
         let packed = method.and_then(|method| method.compress(plain).ok()).filter(|packed| {
             // What does not shrink may grow beyond what the neighbor takes.
             let may_grow = self.compress == Compress::Always && packed.len() <= self.max_len;
             packed.len() < plain.len() || may_grow
         });
-        let frame = match (packed, method) {
-            (Some(packed), _) => frame_of(&packed),
-            (None, None) => frame_of(plain),
-            (None, Some(_)) => self.frame_by(form, None)?,
-        };
-        self.frames.push(((form, method), frame.clone()));
-        Some(frame)
+        self.compressed += u64::from(method.is_some());
+        if let (Some(method), None) = (method, &packed) {
+            let index = self.make(form, None)?;
+            if let Some(made) = self.frames.get_mut(index) {
+                made.in_vain = made.in_vain.iter().chain([method]).collect();
+            }
+            return Some(index);
+        }
+        let frame = frame_of(packed.as_deref().unwrap_or(plain));
+        let in_vain = Compressions::NONE;
+        self.frames.push(Made { form, method, in_vain, frame, ticket: None });
+        Some(self.frames.len() - 1)
     }
 }
 
@@ -144,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbors_of_one_method_share_one_frame() {
+    fn t8_neighbors_of_one_method_share_one_frame() {
         let text = "hello ".repeat(200);
         let mut outgoing = outgoing(&text, Compressions::supported(), Compress::WhenItPays);
         let first = outgoing.frame(Form::Legacy, gzip()).unwrap();
@@ -160,11 +221,12 @@ mod tests {
         let [legacy, extended] = ["one", "two"].map(|text| Some(message(text)));
         let own = Compressions::NONE;
         let config = config(own, Compress::WhenItPays);
-        let mut both = Outgoing::with_forms(legacy, extended.clone(), &config);
+        let missing = Refusal::DuplicateInFlight;
+        let mut both = Outgoing::with_forms(legacy, extended.clone(), missing, &config);
         let [one, two] = [Form::Legacy, Form::Extended].map(|form| both.frame(form, own));
         assert_ne!(one, two);
-        let mut one_only = Outgoing::with_forms(None, extended, &config);
-        assert_eq!(one_only.frame(Form::Legacy, own), None);
+        let mut one_only = Outgoing::with_forms(None, extended, missing, &config);
+        assert_eq!(one_only.frame(Form::Legacy, own), Err(missing));
         assert_eq!(one_only.frame(Form::Extended, own), two);
     }
 
@@ -180,7 +242,8 @@ mod tests {
         let message = PathfindingMessage::new(b"broadcast", b"me", 1, &packets).unwrap();
         let len = message.packets().body().len();
         for (max_frame_len, is_plain) in [(len, true), (len + 1_000, false)] {
-            let config = Config { max_frame_len, ..config(gzip(), Compress::Always) };
+            let mut config = config(gzip(), Compress::Always);
+            config.limits.max_frame_len = max_frame_len;
             let frame = Outgoing::new(message.clone(), &config).frame(Form::Legacy, gzip());
             assert_eq!(frame.unwrap().len() == len + SIZE_HEADER_LEN, is_plain);
         }

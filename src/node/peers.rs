@@ -1,46 +1,22 @@
 //! Peers lists: telling neighbors of each other, and following what they tell.
 //! PROTOCOL.md §3.2.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use rand::seq::SliceRandom;
-
-use super::connection::Phase;
+use super::connection::{Connection, Phase};
 use super::dial_policy::may_dial;
-use super::sorted_map::SortedMap;
+use super::throttle::Limit;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
 use crate::time::Instant;
-use crate::wire::{Flag, NodeId, PathfindingMessage, PeerEntry};
+use crate::wire::{Flag, PathfindingMessage, PeerEntry};
 
 /// The most probes at once.
 const MAX_PROBES: usize = 4;
 
-/// How soon an address that others told of is dialled again.
-const REDIAL_AFTER: Duration = Duration::from_secs(30);
-
-/// The most addresses remembered as dialled within that time.
-const MAX_RECENT: usize = 256;
-
-/// The addresses that were dialled because others told of them, and when.
-#[derive(Debug, Default)]
-pub(super) struct RecentDials {
-    by_addr: SortedMap<SocketAddr, Instant>,
-}
-
-impl RecentDials {
-    /// Whether an address may be dialled now; if so, remembers it.
-    fn admit(&mut self, now: Instant, addr: SocketAddr) -> bool {
-        self.by_addr.retain(|_, at| now.since(*at) < REDIAL_AFTER);
-        let may = self.by_addr.len() < MAX_RECENT && !self.by_addr.contains_key(&addr);
-        if may {
-            self.by_addr.insert(addr, now);
-        }
-        may
-    }
-}
+/// How many lists a neighbor may send.
+const LISTS: Limit = Limit::every(Duration::from_secs(10), 32);
 
 /// The most entries that a list may have to be read.
 const MAX_ENTRIES: usize = 1_000;
@@ -61,50 +37,37 @@ impl Node {
     /// An address is told only where this node has reached the peer there itself: a py2p node
     /// that fails to connect to it would close the connection to us.
     pub(super) fn send_peers(&mut self, now: Instant, conn: ConnId) {
-        let entries: Vec<PeerEntry> = self
-            .table
-            .iter()
-            .filter(|&(_, other)| other != conn)
-            .filter_map(|(_, other)| self.connections.get(&other)?.peer())
-            .map(|peer| PeerEntry { address: peer.reached.map(Into::into), id: peer.id })
-            .take(MAX_TOLD.min(self.config.max_frame_len.saturating_sub(HEADER_LEN) / ENTRY_LEN))
-            .collect();
+        let max_len = self.config.limits.max_frame_len.saturating_sub(HEADER_LEN);
+        let max_count = MAX_TOLD.min(max_len / ENTRY_LEN);
+        let mut entries: Vec<PeerEntry> = Vec::new();
+        for (_, other) in self.table.iter().filter(|(_, other)| *other != conn) {
+            let peer = self.connections.get(&other).and_then(Connection::peer);
+            if let Some(peer) = peer.filter(|_| entries.len() < max_count) {
+                entries.push(PeerEntry { address: peer.reached.map(Into::into), id: peer.id });
+            }
+        }
         if let Some(message) = self.make(now, Flag::Whisper, &PeerEntry::encode_list(&entries)) {
             self.tell(now, conn, message);
         }
     }
 
-    /// Dials peers that a neighbor tells of, while there are fewer outgoing connections than
-    /// wanted. A list that cannot be read is left alone: a py2p node passes on what others say.
+    /// Enters peers that a neighbor tells of in the address book, and dials some of them while there
+    /// are fewer outgoing connections than wanted. A list that cannot be read is left alone: a py2p
+    /// node passes on what others say. So is one that comes too soon behind others.
     pub(super) fn on_peers(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
-        let Some(teller) = self.connections.get(&conn).map(|c| c.addr.ip()) else { return };
-        let Ok(entries) = PeerEntry::decode_list(message.payload(), MAX_ENTRIES) else {
-            self.stats.ignored += 1;
-            return;
+        self.stats.frames.peers_lists += 1;
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let teller = connection.addr.ip();
+        let Some(full_at) = LISTS.take(now, connection.budgets.lists_full_at) else {
+            return self.stats.ignored.too_many_lists += 1;
         };
-        let mut candidates: Vec<(NodeId, SocketAddr)> = entries
-            .into_iter()
-            .filter(|entry| entry.id != self.id && self.table.conn(&entry.id).is_none())
-            .filter_map(|entry| Some((entry.id, entry.address?.socket_addr()?)))
-            .filter(|&(_, addr)| may_dial(addr, teller))
-            .collect();
-        // Of several entries for one node the last counts.
-        candidates.reverse();
-        candidates.sort_by_key(|&(id, _)| id);
-        candidates.dedup_by_key(|&mut (id, _)| id);
-        candidates.shuffle(&mut self.rng);
-        let outgoing = self.connections.values().filter(|c| c.counts_as_outgoing()).count();
-        let mut wanted = self.config.max_outgoing.saturating_sub(outgoing);
-        let is_proven = self.encryption.proves_ids();
-        for (id, addr) in candidates {
-            if wanted == 0 {
-                break;
-            }
-            // Where ids are claims, whoever answers there is as good as the one that was told of.
-            let expected = is_proven.then_some(id);
-            if self.recent_dials.admit(now, addr) && self.dial_for(now, addr, expected).is_ok() {
-                wanted -= 1;
-            }
+        connection.budgets.lists_full_at = full_at;
+        let Ok(entries) = PeerEntry::decode_list(message.payload(), MAX_ENTRIES) else {
+            return self.stats.ignored.unreadable += 1;
+        };
+        if self.config.limits.max_outgoing > 0 {
+            self.note_told(now, entries, teller);
+            self.search(now);
         }
     }
 
@@ -160,6 +123,13 @@ impl Node {
         let addr = self.connections.get(&probe).map(|connection| connection.addr);
         if let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) {
             peer.reached = addr;
+            let place = addr.map(|addr| (peer.id, addr));
+            if let Some(place) = place.filter(|_| self.config.limits.max_outgoing > 0) {
+                self.book.tell(now, &mut self.rng, place, place.1.ip());
+            }
+        }
+        if let Some(probe) = self.connections.get_mut(&probe) {
+            probe.has_answered = true;
         }
         self.end(now, probe, CloseReason::Local, CloseMode::Abort);
     }

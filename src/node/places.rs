@@ -1,17 +1,19 @@
-//! The places of those who have dialled this node and not yet said who they are. PROTOCOL.md §6.
+//! The places of those who have dialled this node and are no neighbors: they have not yet said who
+//! they are, or are on their way out. PROTOCOL.md §6.
 //!
-//! There are few, and whoever dials can take one and say nothing. So where none is left a newcomer
-//! gets that of somebody who has had more than a share, or time enough.
+//! There are few, and whoever dials can take one and say nothing, or leave and not go. So where none
+//! is left a newcomer gets that of somebody who has had more than a share, or time enough.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Node;
 use super::connection::{Connection, Phase};
-use super::sorted_map::SortedMap;
+use super::eviction::Sites;
 use super::throttle::holder;
+use super::{Network, Node, Refused};
 use crate::conn_id::ConnId;
+use crate::sorted_map::SortedMap;
 use crate::time::Instant;
 
 /// How long a place is kept where nobody has more of them than the newcomer: many times what a
@@ -30,11 +32,25 @@ impl Node {
         })
     }
 
-    /// The first that was refused and has not left yet, though it has been told.
-    pub(super) fn first_leaving(&self) -> Option<ConnId> {
-        let was_refused =
-            |other: &Connection| other.is_incoming() && matches!(other.phase, Phase::Closing(None));
-        self.connections.iter().find(|(_, other)| was_refused(other)).map(|(conn, _)| *conn)
+    /// Who gives its place up first, of those that others leave behind: somebody whom this node has
+    /// shown the door, or whose newer connection it uses. The oldest of the address that has most
+    /// places, of those that count against a newcomer from `ip`: where `crowd` says that there are
+    /// too many, those of its address or network.
+    #[inline(never)]
+    pub(super) fn first_leaving(&self, ip: IpAddr, crowd: Option<Refused>) -> Option<ConnId> {
+        let (own, site) = (holder(ip), Network::site(ip));
+        let counts = |other: &Connection| match crowd {
+            Some(Refused::TooManyFromAddress) => holder(other.addr.ip()) == own,
+            Some(_) => site.contains(other.addr.ip()),
+            None => true,
+        };
+        let key = |other: &Connection| self.digester.network(holder(other.addr.ip()).into());
+        let incoming = self.connections.iter().filter(|(_, other)| other.is_incoming());
+        let mut places = Sites::new(self.connections.len());
+        incoming.clone().for_each(|(_, other)| places.count(key(other)));
+        let leaving = incoming.filter(|(_, other)| other.is_leaving() && counts(other));
+        let first = leaving.min_by_key(|(conn, other)| (Reverse(places.size(key(other))), **conn));
+        first.map(|(conn, _)| *conn)
     }
 
     /// Whose place somebody at `ip` may have: the oldest of the address that has most.

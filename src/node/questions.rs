@@ -1,13 +1,14 @@
 //! The questions that a node has met lately, its own and others'.
 
-use super::sorted_map::SortedMap;
+use crate::sorted_map::SortedMap;
 use crate::wire::{NodeId, RequestId};
 
 /// The most answers that are passed back to one question: the first may be wrong.
 const MAX_ANSWERS: u8 = 3;
 
-/// The part of the memory that the questions of one neighbor may take, as its divisor.
-const NEIGHBOR_SHARE: usize = 4;
+/// The part of the memory that the questions of one neighbor may take, and that is kept for this
+/// node's own, as its divisor.
+const SHARE: usize = 4;
 
 /// Remembers each question for as long as copies of it may come, so that it is dealt with once
 /// however often the mesh repeats it.
@@ -35,7 +36,8 @@ impl Questions {
         self.by_id.contains_key(request_id)
     }
 
-    /// Remembers a question, if there is room for it among `max` and in its asker's share.
+    /// Remembers a question, if there is room for it among `max` and in its asker's share. A part of
+    /// the room is kept for this node's own.
     pub(super) fn insert(
         &mut self,
         request_id: RequestId,
@@ -44,8 +46,12 @@ impl Questions {
         max: usize,
     ) -> bool {
         let its = self.by_id.values().filter(|question| question.asker == asker).count();
-        let share = if asker.is_some() { (max / NEIGHBOR_SHARE).max(1) } else { max };
-        let has_room = self.by_id.len() < max && its < share;
+        let part = max / SHARE;
+        let (most, share) = match asker {
+            Some(_) => (max - part, part.max(1)),
+            None => (max, max),
+        };
+        let has_room = self.by_id.len() < most && its < share;
         if has_room {
             let question = Question { asker, wanted, answers_left: MAX_ANSWERS };
             self.by_id.insert(request_id, question);
@@ -103,5 +109,18 @@ mod tests {
         };
         assert_eq!([0, 1, 2].map(|number| ask(number, "greedy")), [true, true, false]);
         assert!(ask(0, "modest"));
+    }
+    #[test]
+    fn t34_all_neighbors_together_leave_a_quarter_to_the_nodes_own() {
+        let mut questions = Questions::default();
+        for asker in 0..8 {
+            for number in 0..2 {
+                let name = rid(&format!("{asker}-{number}"));
+                questions.insert(name, Some(id(&asker.to_string())), id("far"), 8);
+            }
+        }
+        assert_eq!(questions.count(), 6);
+        let own = [0, 1, 2].map(|it| questions.insert(rid(&it.to_string()), None, id("far"), 8));
+        assert_eq!(own, [true, true, false]);
     }
 }

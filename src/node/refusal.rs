@@ -6,7 +6,6 @@
 
 use super::connection::Phase;
 use super::dispatch::is_control;
-use super::outgoing::frame_of;
 use super::{CloseReason, Node};
 use crate::conn_id::ConnId;
 use crate::time::Instant;
@@ -25,7 +24,7 @@ impl Node {
         });
         let payload = Control::Refused(refusal).encode();
         let message = self.make(now, Flag::Whisper, &payload).filter(|_| can_be_told);
-        message.is_some_and(|message| self.transmit(now, conn, frame_of(message.packets().body())))
+        message.is_some_and(|message| self.transmit_alone(now, conn, &message))
     }
 
     /// Why the peer refuses this node, if it has proven who it is and that is what it says.
@@ -38,7 +37,7 @@ impl Node {
         self.proven_id(conn).filter(|_| is_word)?;
         match Control::decode(message.payload())? {
             Control::Refused(reason) => Some(reason),
-            Control::Ask(_) | Control::Answer { .. } => None,
+            _ => None,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Agreeing anew on a connection: which compression, and "say that again". PROTOCOL.md §3.6.
 
-use super::outgoing::frame_of;
 use super::{CloseMode, Node};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior, Refusal};
+use crate::event::{Favor, Incident};
 use crate::time::Instant;
 use crate::wire::{Compressions, Flag, NodeId, PathfindingMessage};
 
@@ -24,11 +24,12 @@ impl Node {
         conn: ConnId,
         message: &PathfindingMessage,
     ) {
+        self.stats.frames.agreements += 1;
         match message.sub_flag() {
             Some(Flag::Compression) => self.on_compression(now, conn, message),
             Some(Flag::Resend) => self.on_resend(now, conn),
             // Deviation: py2p passes it on to everybody and shows it to the user.
-            _ => self.stats.ignored += 1,
+            _ => self.stats.ignored.unknown_flag += 1,
         }
     }
 
@@ -36,7 +37,7 @@ impl Node {
     fn on_compression(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
         let list = message.payload().nth(1).and_then(Compressions::from_json);
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        let Some(list) = list else { return self.stats.ignored += 1 };
+        let Some(list) = list else { return self.stats.ignored.unreadable += 1 };
         if connection.peer().is_none_or(|peer| peer.compressions == list) {
             return;
         }
@@ -55,13 +56,14 @@ impl Node {
     fn on_resend(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let last_sent = connection.peer().and_then(|peer| peer.last_sent.clone());
-        let Some(message) = last_sent else { return self.stats.ignored += 1 };
+        let Some(message) = last_sent else { return self.stats.ignored.nothing_to_resend += 1 };
         if connection.budgets.resends.spend(now, MAX_RESENDS) {
             self.stats.resent += 1;
             let resent = self.transmit_message(now, conn, message);
             log::trace!("{} {conn} resend: {resent:?}", self.id.short());
         } else {
-            self.stats.ignored += 1;
+            self.stats.ignored.too_many_resends += 1;
+            self.note(now, conn, Incident::TooOften(Favor::Resend));
         }
     }
 
@@ -73,6 +75,7 @@ impl Node {
                 let is_short = message.packets().body().len() <= MAX_KEPT_LEN;
                 peer.last_sent = is_short.then(|| message.clone());
             }
+            self.charge(conn);
         }
     }
 
@@ -90,6 +93,9 @@ impl Node {
 
     /// Tells a neighbor which methods to use from now on.
     pub(super) fn send_compressions(&mut self, now: Instant, conn: ConnId, list: Compressions) {
+        if let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) {
+            peer.told = list;
+        }
         let names = list.to_json();
         self.send_renegotiate(now, conn, &[Flag::Compression.as_bytes(), names.as_bytes()]);
     }
@@ -97,7 +103,7 @@ impl Node {
     /// Always plain, so that it is understood whatever the state of the agreement.
     pub(super) fn send_renegotiate(&mut self, now: Instant, conn: ConnId, payload: &[&[u8]]) {
         if let Some(message) = self.make(now, Flag::Renegotiate, payload) {
-            self.transmit(now, conn, frame_of(message.packets().body()));
+            self.transmit_alone(now, conn, &message);
         }
     }
 
@@ -118,6 +124,7 @@ impl Node {
         let conn = self.table.conn(peer).ok_or(Refusal::Gone)?;
         self.set_compressions(peer, methods)?;
         self.send_compressions(now, conn, methods);
+        self.relieve(now);
         Ok(())
     }
 
@@ -129,6 +136,7 @@ impl Node {
     pub fn ask_resend(&mut self, now: Instant, peer: &NodeId) -> Result<(), Refusal> {
         let conn = self.table.conn(peer).ok_or(Refusal::Gone)?;
         self.send_renegotiate(now, conn, &[Flag::Resend.as_bytes()]);
+        self.relieve(now);
         Ok(())
     }
 }

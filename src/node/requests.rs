@@ -3,17 +3,19 @@
 //! A question goes to every neighbor. py2p nodes answer from their own tables; nodes of this
 //! crate also pass it on among each other, and the answer back along the way that it came.
 
+use std::time::Duration;
+
 use rand::RngExt;
 
 use super::Node;
-use super::dial_policy::may_dial;
 use super::outgoing::Form;
 use super::questions::Questions;
-use super::sorted_map::SortedMap;
+use super::throttle::Limit;
 use super::timer::Timer;
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, LocateError, SendError, WhisperError};
-use crate::event::Event;
+use crate::error::{CloseReason, LocateError, Refusal, SendError, WhisperError};
+use crate::event::{Event, Favor, Incident};
+use crate::sorted_map::SortedMap;
 use crate::time::Instant;
 use crate::wire::{
     Address, Flag, NodeId, PathfindingMessage, Request, RequestId, Response, Wanted,
@@ -22,11 +24,22 @@ use crate::wire::{
 /// The most questions a minute that are taken from one neighbor.
 const MAX_REQUESTS: u32 = 600;
 
+/// How many questions are passed on, of one neighbor and of all: at once after a quiet time, and
+/// then. What a node passes on counts for it at its neighbors, as its own questions do. So it is at
+/// most two thirds of what they take from it, in a minute and in the time for which they remember it,
+/// and about half of that for one who asks; and as it flows evenly, some of what comes on top of it
+/// gets through further on as well.
+const PASSED_ON_EACH: Limit = Limit::every(Duration::from_millis(500), 64);
+const PASSED_ON: Limit = Limit::every(Duration::from_millis(250), 96);
+
 /// The most addresses that are dialled for one question: whoever hears it can answer it.
 const MAX_DIALS: u8 = 4;
 
 /// The most times a minute that a neighbor is told everybody that this node knows.
 const MAX_PEERS_LISTS: u32 = 1;
+
+/// What a question takes, with its timers.
+const QUESTION_MEMORY: usize = 512;
 
 /// The questions under way.
 #[derive(Debug, Default)]
@@ -35,12 +48,25 @@ pub(super) struct Requests {
     own: SortedMap<RequestId, Own>,
     /// Everybody's, for as long as copies of them may come.
     met: Questions,
+    /// When as many may be passed on at once as after a quiet time.
+    full_at: Instant,
 }
 
 impl Requests {
     /// How many questions are remembered.
     pub(super) fn questions(&self) -> usize {
         self.met.count()
+    }
+
+    /// About how many bytes the questions take, without the messages that wait for their outcomes.
+    pub(super) fn bytes(&self) -> usize {
+        self.met.count().saturating_add(self.own.len()).saturating_mul(QUESTION_MEMORY)
+    }
+
+    /// The bytes of the messages that wait for the outcomes of questions.
+    #[cfg(any(feature = "sim", test))]
+    pub(super) fn kept_len(&self) -> usize {
+        self.own.iter().map(|(_, own)| own.errand.kept_len()).sum()
     }
 }
 
@@ -64,6 +90,16 @@ enum Errand {
     Whisper(PathfindingMessage),
 }
 
+impl Errand {
+    /// The bytes of the message that waits.
+    fn kept_len(&self) -> usize {
+        match self {
+            Self::Locate => 0,
+            Self::Whisper(message) => message.packets().body().len(),
+        }
+    }
+}
+
 /// What became of a whisper at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whispered {
@@ -82,7 +118,9 @@ impl Node {
     ///
     /// [`SendError`]; then nobody was asked.
     pub fn locate(&mut self, now: Instant, id: &NodeId) -> Result<RequestId, SendError> {
-        self.request(now, *id, Errand::Locate)
+        let outcome = self.request(now, *id, Errand::Locate);
+        self.relieve(now);
+        outcome
     }
 
     /// Sends packets to one node. Where it is no neighbor it is located, dialled, and becomes one
@@ -116,17 +154,32 @@ impl Node {
         let payload = self.check_payload(now, sub_flag, packets, 1)?;
         self.own_len += self.len_of(now, &payload, 1);
         self.stats.sent += 1;
-        let max = self.config.max_frame_len;
+        let max = self.config.limits.max_frame_len;
         let message = self
             .make(now, Flag::Whisper, &payload)
             .ok_or(SendError::TooLong { len: usize::MAX, max })?;
-        match self.table.conn(id) {
-            Some(conn) => match self.transmit_message(now, conn, message) {
+        let outcome = match self.table.conn(id) {
+            Some(conn) => match self.send_whisper(now, conn, message) {
                 Ok(()) => Ok(Whispered::Queued),
+                Err(Refusal::OutOfMemory) => Err(SendError::OutOfMemory),
                 Err(_) => Err(SendError::QueueFull),
             },
             None => self.request(now, *id, Errand::Whisper(message)).map(Whispered::Locating),
-        }
+        };
+        self.relieve(now);
+        outcome
+    }
+
+    fn send_whisper(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        message: PathfindingMessage,
+    ) -> Result<(), Refusal> {
+        self.note_met(now, 0, None, &message);
+        let outcome = self.transmit_message(now, conn, message);
+        self.note_target(conn, outcome);
+        outcome
     }
 
     fn request(
@@ -144,8 +197,14 @@ impl Node {
         if self.table.is_empty() {
             return Err(SendError::NoNeighbors);
         }
-        if self.requests.own.len() >= self.config.max_requests {
+        if self.requests.own.len() >= self.config.limits.max_requests {
             return Err(SendError::TooManyRequests);
+        }
+        let kept_len = errand.kept_len();
+        // It is met as well as asked.
+        if !self.has_memory(None, kept_len.saturating_add(2 * QUESTION_MEMORY)) {
+            self.ledger.is_short = true;
+            return Err(SendError::OutOfMemory);
         }
         /// What a question takes at most.
         const QUESTION_LEN: u64 = 512;
@@ -158,7 +217,8 @@ impl Node {
         }
         let own = Own { wanted, errand, failure: None, dials_left: MAX_DIALS };
         self.requests.own.insert(request_id, own);
-        self.timers.set(Timer::Request(request_id), now + self.config.locate_timeout);
+        self.ledger.kept_len += kept_len;
+        self.timers.set(Timer::Request(request_id), now + self.config.limits.locate_timeout);
         match self.table.conn(&wanted).and_then(|conn| self.known_address(conn)) {
             // Only a locate comes here: it needs nobody else.
             Some(address) => self.settle(&request_id, Ok(address)),
@@ -185,6 +245,7 @@ impl Node {
                 self.tell(now, conn, message.clone());
             }
         }
+        self.relieve(now);
         request_id
     }
 
@@ -202,36 +263,58 @@ impl Node {
         neighbor: NodeId,
         message: &PathfindingMessage,
     ) {
-        let (Ok(request), Some(conn), Some(connection)) = (
-            Request::decode(message.payload()),
-            self.table.conn(&neighbor),
-            self.connections.get_mut(&from),
-        ) else {
-            return self.stats.ignored += 1;
+        self.stats.frames.questions += 1;
+        let Ok(request) = Request::decode(message.payload()) else {
+            return self.stats.ignored.unreadable += 1;
+        };
+        let (Some(conn), Some(connection)) =
+            (self.table.conn(&neighbor), self.connections.get_mut(&from))
+        else {
+            return self.stats.ignored.asker_gone += 1;
         };
         let form = connection.form();
         let request_id = request.request_id;
-        let may = match request.wanted {
-            Wanted::Everybody => connection.budgets.peers_lists.spend(now, MAX_PEERS_LISTS),
-            Wanted::Node(wanted) => {
-                !self.requests.met.knows(&request_id)
-                    && connection.budgets.requests.spend(now, MAX_REQUESTS)
-                    && self.meet_request(now, request_id, Some(neighbor), wanted)
-            }
-        };
-        match request.wanted {
-            _ if !may => self.stats.ignored += 1,
-            Wanted::Everybody => self.send_peers(now, conn),
-            Wanted::Node(wanted) => match self.address_of(&wanted) {
-                Some(address) => {
-                    let response = Response { request_id, id: wanted, address: Some(address) };
-                    self.respond(now, conn, &response);
+        let wanted = match request.wanted {
+            Wanted::Everybody => {
+                if !connection.budgets.peers_lists.spend(now, MAX_PEERS_LISTS) {
+                    self.stats.ignored.too_many_peers_lists += 1;
+                    return self.note(now, from, Incident::TooOften(Favor::PeersList));
                 }
-                // A py2p node asks its neighbors only, and could not reach a distant address.
-                None if form == Form::Legacy => self.stats.ignored += 1,
-                None => self.pass_on(now, conn, message),
-            },
+                return self.send_peers(now, conn);
+            }
+            Wanted::Node(wanted) => wanted,
+        };
+        let ignored = &mut self.stats.ignored;
+        if self.requests.met.knows(&request_id) {
+            ignored.known_question += 1;
+        } else if !connection.budgets.requests.spend(now, MAX_REQUESTS) {
+            ignored.too_many_questions += 1;
+            self.note(now, from, Incident::TooOften(Favor::Question));
+        } else if let Some(address) = self.address_of(&wanted) {
+            // Where there is no room to remember it, copies of it are answered as well.
+            self.meet_request(now, request_id, Some(neighbor), wanted);
+            let response = Response { request_id, id: wanted, address: Some(address) };
+            self.respond(now, conn, &response);
+        } else if form == Form::Legacy {
+            // A py2p node asks its neighbors only, and could not reach a distant address.
+            self.stats.ignored.no_answer += 1;
+        } else if !self.may_pass_on(now, from) {
+            self.stats.ignored.too_many_questions += 1;
+        } else if !self.meet_request(now, request_id, Some(neighbor), wanted) {
+            self.stats.ignored.questions_full += 1;
+        } else {
+            self.pass_on(now, conn, message);
         }
+    }
+
+    /// Counts a question that came on a connection as passed on, if that many may be.
+    fn may_pass_on(&mut self, now: Instant, from: ConnId) -> bool {
+        let Some(connection) = self.connections.get_mut(&from) else { return false };
+        let of_each = PASSED_ON_EACH.take(now, connection.budgets.questions_full_at);
+        let of_all = PASSED_ON.take(now, self.requests.full_at);
+        let (Some(of_each), Some(of_all)) = (of_each, of_all) else { return false };
+        (connection.budgets.questions_full_at, self.requests.full_at) = (of_each, of_all);
+        true
     }
 
     /// Where a node can be reached, as far as this one has found out itself.
@@ -255,10 +338,13 @@ impl Node {
     /// Passes a question on that this node cannot answer, from one node of this crate to the
     /// others.
     fn pass_on(&mut self, now: Instant, from: ConnId, message: &PathfindingMessage) {
-        for conn in self.extended_neighbors() {
-            if conn != from {
-                self.tell(now, conn, message.clone());
-            }
+        let mut others = self.extended_neighbors();
+        others.retain(|conn| *conn != from);
+        if others.is_empty() {
+            self.stats.ignored.no_answer += 1;
+        }
+        for conn in others {
+            self.tell(now, conn, message.clone());
         }
     }
 
@@ -271,10 +357,10 @@ impl Node {
         asker: Option<NodeId>,
         wanted: NodeId,
     ) -> bool {
-        let max = self.config.max_requests;
+        let max = self.config.limits.max_requests;
         let has_room = self.requests.met.insert(request_id, asker, wanted, max);
         if has_room {
-            self.timers.set(Timer::Forget(request_id), now + self.config.locate_timeout * 2);
+            self.timers.set(Timer::Forget(request_id), now + self.config.limits.locate_timeout * 2);
         }
         has_room
     }
@@ -293,33 +379,38 @@ impl Node {
 
     /// Takes an answer, to a question of this node's own or of one further on.
     pub(super) fn on_response(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
+        self.stats.frames.answers += 1;
         let Ok(response) = Response::decode(message.payload()) else {
-            return self.stats.ignored += 1;
+            return self.stats.ignored.unreadable += 1;
         };
         let Some(teller) = self.connections.get(&conn).map(|found| found.addr.ip()) else { return };
         // An answer without an address leaves the question open: another one may have it.
-        let Some(address) = response.address.clone() else { return self.stats.ignored += 1 };
+        let Some(address) = response.address.clone() else {
+            return self.stats.ignored.no_address += 1;
+        };
         if let Some(asker) = self.requests.met.way_back(&response.request_id, &response.id) {
-            if let Some(back) = self.table.conn(&asker) {
-                self.respond(now, back, &response);
-            }
-            return;
+            return match self.table.conn(&asker) {
+                Some(back) => self.respond(now, back, &response),
+                None => self.stats.ignored.asker_gone += 1,
+            };
         }
-        let own = self.requests.own.get_mut(&response.request_id);
+        let own = self.requests.own.get(&response.request_id);
         let Some(own) = own.filter(|own| own.wanted == response.id && own.dials_left > 0) else {
-            return self.stats.ignored += 1;
+            return self.stats.ignored.unasked += 1;
         };
         if matches!(own.errand, Errand::Locate) {
             return self.settle(&response.request_id, Ok(address));
         }
-        match address.socket_addr().filter(|&addr| may_dial(addr, teller)) {
-            Some(addr) => {
-                own.dials_left -= 1;
-                if let Err(error) = self.dial_for(now, addr, Some(response.id)) {
-                    self.on_not_dialed(&response.id, addr, error);
-                }
-            }
-            None => own.failure = Some(WhisperError::NotDialable),
+        let addr = address.socket_addr().filter(|&addr| self.may_follow_now(now, addr, teller));
+        let Some(own) = self.requests.own.get_mut(&response.request_id) else { return };
+        let Some(addr) = addr else {
+            own.failure = Some(WhisperError::NotDialable);
+            return;
+        };
+        own.dials_left -= 1;
+        match self.dial_for(now, addr, Some(response.id)) {
+            Ok(_) => self.search.count(now, addr.ip()),
+            Err(error) => self.on_not_dialed(&response.id, addr, error),
         }
     }
 
@@ -329,8 +420,9 @@ impl Node {
             let Some(conn) = self.table.conn(id) else { return };
             let Some(own) = self.requests.own.remove(&request_id) else { continue };
             self.timers.stop(Timer::Request(request_id));
+            self.ledger.kept_len -= own.errand.kept_len();
             if let Errand::Whisper(message) = own.errand {
-                let sent = self.transmit_message(now, conn, message);
+                let sent = self.send_whisper(now, conn, message);
                 let outcome = sent.map_err(WhisperError::Refused);
                 self.emit(Event::WhisperDone { request_id, outcome });
             }
@@ -379,6 +471,7 @@ impl Node {
         outcome: Result<Address, LocateError>,
     ) {
         self.timers.stop(Timer::Request(request_id));
+        self.ledger.kept_len -= own.errand.kept_len();
         match (own.errand, outcome) {
             (Errand::Locate, outcome) => self.emit(Event::LocateDone { request_id, outcome }),
             (Errand::Whisper(_), Err(error)) => {
@@ -391,6 +484,7 @@ impl Node {
     }
 
     /// Queues what the node itself has to say; a neighbor whose queue is full does not get it.
+    #[inline(never)]
     pub(super) fn tell(&mut self, now: Instant, conn: ConnId, message: PathfindingMessage) {
         if let Err(refusal) = self.transmit_message(now, conn, message) {
             log::debug!("{} {conn} is not told: {refusal}", self.id.short());

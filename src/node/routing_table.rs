@@ -1,7 +1,7 @@
 //! The neighbors of a node by their ids: at most one connection each.
 
-use super::sorted_map::SortedMap;
 use crate::conn_id::ConnId;
+use crate::sorted_map::SortedMap;
 use crate::wire::NodeId;
 
 #[derive(Debug, Default)]
@@ -21,8 +21,13 @@ impl RoutingTable {
         }
     }
 
+    #[inline(never)]
     pub(super) fn conn(&self, id: &NodeId) -> Option<ConnId> {
         self.by_id.get(id).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

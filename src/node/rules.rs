@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Network;
-use super::sorted_map::SortedMap;
 use crate::error::{Denial, RuleError};
+use crate::sorted_map::SortedMap;
 use crate::time::Instant;
 use crate::wire::NodeId;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 
 use super::allowance::MAX_UNITS;
@@ -13,18 +13,20 @@ use super::encryption::PKCS1;
 #[cfg(feature = "rsa")]
 use super::encryption::POOL_COUNT;
 use super::encryption::{self, Beginning};
+use super::ledger::Ticket;
+use super::outgoing::frame_of;
 use super::timer::Timer;
 use super::{CloseMode, Node, Output};
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, Misbehavior};
-use crate::event::Direction;
+use crate::error::{CloseReason, Misbehavior, Refusal};
+use crate::event::{Direction, Incident};
 #[cfg(feature = "rsa")]
 use crate::rsa::PrivateKey;
 use crate::session::SessionError;
 #[cfg(feature = "rsa")]
 use crate::session::rsa::SIZE_REQUEST;
 use crate::time::Instant;
-use crate::wire::NodeId;
+use crate::wire::{NodeId, PathfindingMessage};
 
 /// The most bytes that wait for a session. The driver reads no more while one has a turn to come.
 const MAX_SEALED_LEN: usize = 256 << 10;
@@ -32,6 +34,11 @@ const MAX_SEALED_LEN: usize = 256 << 10;
 impl Node {
     /// Begins the session of a connection that has just been opened.
     pub(super) fn secure(&mut self, now: Instant, conn: ConnId) {
+        self.begin_session(now, conn);
+        self.charge(conn);
+    }
+
+    fn begin_session(&mut self, now: Instant, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         #[cfg(feature = "rsa")]
         if self.encryption.keys().is_some() && !connection.is_worth_a_key() {
@@ -121,6 +128,7 @@ impl Node {
         if let Some((&conn, _)) = waiting.min_by_key(|(conn, other)| (other.is_incoming(), **conn))
         {
             self.secure(now, conn);
+            self.relieve(now);
         }
         self.want_rsa_key();
     }
@@ -153,7 +161,7 @@ impl Node {
         let mut left = units;
         let outcome = loop {
             let taken = session.received(&connection.sealed);
-            connection.sealed.advance(taken);
+            connection.sealed.drain(..taken.min(connection.sealed.len()));
             match session.step(left) {
                 Ok(progress) => {
                     for piece in progress.messages {
@@ -172,6 +180,10 @@ impl Node {
             }
         };
         connection.allowance.spend(units.saturating_sub(left));
+        if connection.sealed.is_empty() {
+            // A link at rest holds no buffer.
+            connection.sealed = Vec::new();
+        }
         let is_done = connection.closes_when_flushed && session.is_flushed();
         let has_begun = session.is_established() && !connection.is_secured;
         connection.is_secured |= has_begun;
@@ -198,7 +210,7 @@ impl Node {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.is_working = !is_idle || !connection.session.is_flushed();
         if connection.is_working {
-            self.pause(conn);
+            self.update_turns(conn);
         }
     }
 
@@ -217,7 +229,9 @@ impl Node {
         };
         match (fault, direction) {
             (Some(reason), _) => self.end(now, conn, reason, CloseMode::Flush),
-            (None, Direction::Outgoing) => self.send_handshake(now, conn),
+            (None, Direction::Outgoing) => {
+                self.send_handshake(now, conn);
+            }
             (None, Direction::Incoming) => {}
         }
     }
@@ -262,7 +276,7 @@ impl Node {
     #[cfg(feature = "rsa")]
     fn end_foreign(&mut self, now: Instant, conn: ConnId, reason: CloseReason) {
         if self.connections.get(&conn).is_some_and(Connection::is_incoming) {
-            self.queue(now, conn, Bytes::from_static(SIZE_REQUEST));
+            self.queue(now, conn, Bytes::from_static(SIZE_REQUEST), &mut None);
         }
         self.end(now, conn, reason, CloseMode::Flush);
     }
@@ -277,12 +291,10 @@ impl Node {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.fault = Some(reason);
         // What still arrives is read and thrown away, and what waits is not worked on.
-        connection.sealed.clear();
+        connection.sealed = Vec::new();
         connection.is_working = false;
-        if connection.unread.is_none() && connection.is_paused {
-            connection.is_paused = false;
-            self.outputs.push_back(Output::ResumeRead { conn });
-        }
+        self.update_turns(conn);
+        self.charge(conn);
         let delay = Duration::from_millis(self.rng.random_range(50..=200));
         self.timers.stop(Timer::Opening(conn));
         self.timers.set(Timer::Linger(conn), now + delay);
@@ -313,41 +325,102 @@ impl Node {
             .get_mut(&conn)
             .and_then(|connection| connection.session.take_transmit())
         {
-            self.queue(now, conn, data);
+            self.queue(now, conn, data, &mut None);
         }
     }
 
-    /// Queues bytes for a connection as they are to be written.
-    pub(super) fn queue(&mut self, now: Instant, conn: ConnId, data: Bytes) {
+    /// Queues bytes for a connection as they are to be written. The ticket is for other connections
+    /// that the same bytes are queued for.
+    pub(super) fn queue(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        data: Bytes,
+        ticket: &mut Option<Ticket>,
+    ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if data.is_empty() {
+            return;
+        }
+        self.ledger.push(&mut connection.queue, ticket, data.len());
         if connection.backlog_len == 0 {
             connection.last_progress = now;
+            connection.queued_since = now;
             if !self.timers.is_set(Timer::Stall(conn)) {
-                self.timers.set(Timer::Stall(conn), now + self.config.stall_timeout);
+                self.timers.set(Timer::Stall(conn), now + self.config.limits.stall_timeout);
             }
         }
         connection.backlog_len += data.len();
-        self.stats.bytes_out += super::link::len_u64(data.len());
+        let len = super::link::len_u64(data.len());
+        connection.traffic.bytes_out += len;
+        self.stats.bytes_out += len;
         self.outputs.push_back(Output::Transmit { conn, data });
     }
 
-    /// Queues a frame for one connection. Returns whether there was room.
-    pub(super) fn transmit(&mut self, now: Instant, conn: ConnId, frame: Bytes) -> bool {
-        let Some(connection) = self.connections.get_mut(&conn) else { return false };
-        let has_room = connection.backlog_len + frame.len() <= self.config.max_backlog_len;
+    /// Queues a message for one connection alone. Returns whether there was room.
+    pub(super) fn transmit_alone(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        message: &PathfindingMessage,
+    ) -> bool {
+        self.transmit(now, conn, frame_of(message.packets().body()), &mut None).is_ok()
+    }
+
+    /// Queues a frame for one connection. The ticket is for others that are to get the same.
+    pub(super) fn transmit(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        frame: Bytes,
+        ticket: &mut Option<Ticket>,
+    ) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get(&conn) else {
+            return Err(self.refuse_frame(now, conn, Refusal::Gone));
+        };
         let is_plain = connection.is_plain();
-        if !has_room || (!is_plain && connection.session.send(&frame).is_err()) {
-            self.stats.refused += 1;
-            return false;
+        let has_room = connection.backlog_len + frame.len() <= self.config.limits.max_backlog_len;
+        // Under encryption each connection has bytes of its own.
+        let shared = ticket.filter(|_| is_plain);
+        if !has_room {
+            return Err(self.refuse_frame(now, conn, Refusal::QueueFull));
         }
-        self.stats.frames_out += 1;
+        // And they are some more: of TLS 22 for each 16 KiB, of RSA 11 for each 117.
+        let more = if is_plain { 0 } else { frame.len() / 8 + 64 };
+        if !self.has_memory(shared, frame.len().saturating_add(more)) {
+            self.ledger.is_short = true;
+            return Err(self.refuse_frame(now, conn, Refusal::OutOfMemory));
+        }
         if is_plain {
-            self.queue(now, conn, frame);
+            self.queue(now, conn, frame, ticket);
         } else {
+            let connection = self.connections.get_mut(&conn);
+            if connection.is_none_or(|connection| connection.session.send(&frame).is_err()) {
+                return Err(self.refuse_frame(now, conn, Refusal::QueueFull));
+            }
             self.transmit_sealed(now, conn);
             self.ask_for_a_turn(conn);
+            self.charge(conn);
         }
-        true
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.traffic.frames_out += 1;
+        }
+        self.stats.frames_out += 1;
+        Ok(())
+    }
+
+    /// Counts that a connection is not sent what was for it, and notes it.
+    pub(super) fn refuse_frame(&mut self, now: Instant, conn: ConnId, refusal: Refusal) -> Refusal {
+        self.stats.refused.count(refusal);
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.traffic.refused += 1;
+        }
+        match refusal {
+            Refusal::OutOfMemory => self.note(now, conn, Incident::OutOfMemory),
+            Refusal::QueueFull => self.note(now, conn, Incident::QueueFull),
+            Refusal::DuplicateInFlight | Refusal::TooLong | Refusal::Gone => {}
+        }
+        refusal
     }
 
     /// Has the session of a connection work on what it was given in a turn of its own. Not at once:
@@ -356,7 +429,7 @@ impl Node {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if !connection.session.is_flushed() && !connection.is_working {
             connection.is_working = true;
-            self.pause(conn);
+            self.update_turns(conn);
         }
     }
 

@@ -1,33 +1,19 @@
 //! Addresses that the user wants to be connected to, tried for ever.
 
 use std::net::SocketAddr;
-use std::time::Duration;
-
-use rand::RngExt;
 
 use super::Node;
-use super::sorted_map::SortedMap;
+use super::backoff::Backoff;
 use super::timer::Timer;
 use crate::error::DialError;
+use crate::sorted_map::SortedMap;
 use crate::time::Instant;
 use crate::wire::NodeId;
-
-/// The first pause after a failure, at most; each further one may be twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
-/// How long a connection must have lasted for the next failure to count as the first.
-const GOOD_LIFE: Duration = Duration::from_secs(60);
 
 /// What is known of one seed.
 #[derive(Debug, Default)]
 pub(super) struct Seed {
-    /// How often it has failed since it was last good.
-    failures: u32,
-    /// When it was reached, while it is.
-    reached_at: Option<Instant>,
+    backoff: Backoff,
     /// Who is to answer there, if not anybody.
     expected: Option<NodeId>,
 }
@@ -38,7 +24,8 @@ pub(super) type Seeds = SortedMap<SocketAddr, Seed>;
 impl Node {
     /// Dials `addr` now, and again whenever there is no connection to it: after pauses that
     /// double up to five minutes and are drawn at random, so that nodes that lost one seed
-    /// together do not come back to it together.
+    /// together do not come back to it together. For a minute after it is lost they are two seconds
+    /// at most.
     pub fn add_seed(&mut self, now: Instant, addr: SocketAddr) {
         if !self.closing && !self.seeds.contains_key(&addr) {
             self.seeds.insert(addr, Seed::default());
@@ -58,7 +45,8 @@ impl Node {
         }
     }
 
-    /// Tries an address no more. Returns whether it was a seed. A connection stays.
+    /// Tries an address no more, but as one of the address book. Returns whether it was a seed. A
+    /// connection stays.
     pub fn remove_seed(&mut self, addr: SocketAddr) -> bool {
         self.timers.stop(Timer::Seed(addr));
         self.seeds.remove(&addr).is_some()
@@ -89,19 +77,14 @@ impl Node {
 
     pub(super) fn on_seed_reached(&mut self, now: Instant, addr: SocketAddr) {
         if let Some(seed) = self.seeds.get_mut(&addr) {
-            seed.reached_at = Some(now);
+            seed.backoff.on_reached(now);
         }
     }
 
     /// A connection that this node dialled to `addr` has ended, or was not made.
     pub(super) fn on_seed_gone(&mut self, now: Instant, addr: SocketAddr) {
         let Some(seed) = self.seeds.get_mut(&addr) else { return };
-        if seed.reached_at.take().is_some_and(|reached| now.since(reached) >= GOOD_LIFE) {
-            seed.failures = 0;
-        }
-        let longest = FIRST_PAUSE.saturating_mul(1 << seed.failures.min(16)).min(LONGEST_PAUSE);
-        seed.failures = seed.failures.saturating_add(1);
-        let pause = longest.mul_f64(self.rng.random_range(0.0..=1.0));
+        let pause = seed.backoff.on_gone(now, &mut self.rng);
         self.timers.set(Timer::Seed(addr), now + pause);
     }
 }

@@ -11,20 +11,30 @@
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
+use super::barred::Barred;
 use super::digest::AlreadyHashed;
-use super::sorted_map::SortedMap;
+use crate::event::DropReason;
+use crate::sorted_map::SortedMap;
 
 /// How old a message may be, in seconds.
-const MAX_AGE: u64 = 120;
+pub(super) const MAX_AGE: u64 = 120;
 
 /// How far in the future a timestamp may lie, in seconds.
-const MAX_AHEAD: u64 = 60;
+pub(super) const MAX_AHEAD: u64 = 60;
 
 /// The narrowest that the window gets under load, in seconds before now.
 const MIN_WINDOW: u64 = 2;
 
 /// The part of the memory that keys with a time in the future may take, as its divisor.
 const FUTURE_SHARE: usize = 4;
+
+/// How long a clock that has jumped ahead has to run on from there before anything is forgotten by
+/// it, in seconds: as long as a message can stay acceptable. Where it is set back before, every
+/// message is still remembered that the right time makes acceptable again.
+const TRIAL: u64 = MAX_AGE + MAX_AHEAD;
+
+/// How far a clock may run ahead between two messages without having jumped.
+const MAX_STEP: u64 = 60;
 
 /// What one key takes, with the slack of a hash table that has just grown.
 const KEY_LEN: usize = 40;
@@ -43,7 +53,7 @@ pub enum SeenKey {
 
 impl SeenKey {
     /// The two kinds never meet: each is 128 bits of a keyed hash, of different things.
-    fn digest(self) -> u128 {
+    pub(super) fn digest(self) -> u128 {
         match self {
             Self::Legacy(digest) | Self::Origin(digest) => digest,
         }
@@ -66,14 +76,31 @@ pub enum Verdict {
     Full,
 }
 
+impl Verdict {
+    /// Why a message is not taken; `None` for one that is.
+    pub(super) fn reason(self) -> Option<DropReason> {
+        match self {
+            Self::Fresh => None,
+            Self::Duplicate => Some(DropReason::Duplicate),
+            Self::Stale => Some(DropReason::Stale),
+            Self::Future => Some(DropReason::Future),
+            Self::Full => Some(DropReason::Overload),
+        }
+    }
+}
+
 /// The keys of the messages of the last two minutes.
 #[derive(Debug)]
 pub struct SeenCache {
     buckets: SortedMap<u64, Bucket>,
     len: usize,
     max_len: usize,
-    /// The earliest acceptable second. Never goes back.
-    floor: u64,
+    /// The seconds of which something was forgotten, and nothing is taken any more.
+    barred: Barred,
+    /// The latest second by which anything was forgotten.
+    settled: u64,
+    /// The second to which the clock has jumped from there, and the last one that it showed since.
+    trial: Option<(u64, u64)>,
 }
 
 #[expect(clippy::disallowed_types, reason = "never iterated, and its hasher has no random state")]
@@ -83,7 +110,14 @@ impl SeenCache {
     /// A cache that takes at most about `max_bytes` of memory.
     pub fn new(max_bytes: usize) -> Self {
         let max_len = (max_bytes / KEY_LEN).max(1);
-        Self { buckets: SortedMap::default(), len: 0, max_len, floor: 0 }
+        Self {
+            buckets: SortedMap::default(),
+            len: 0,
+            max_len,
+            barred: Barred::default(),
+            settled: 0,
+            trial: None,
+        }
     }
 
     /// Asks whether a message with this key and timestamp is new at the second `now`, and if so
@@ -94,8 +128,15 @@ impl SeenCache {
         }
         let digest = key.digest();
         // Keys from the future cannot be given up for younger ones, so they get a share only.
-        if time > now && self.len_after(now) >= self.max_len / FUTURE_SHARE {
-            return Verdict::Full;
+        let share = self.max_len / FUTURE_SHARE;
+        if time > now && self.len_after(now) >= share {
+            self.forget_unreachable(now);
+            if self.len_after(now) >= share {
+                return Verdict::Full;
+            }
+        }
+        if self.len >= self.max_len {
+            self.forget_unreachable(now);
         }
         while self.len >= self.max_len {
             let Some(&oldest) = self.buckets.keys().next() else { break };
@@ -103,8 +144,10 @@ impl SeenCache {
             if raised > now.saturating_sub(MIN_WINDOW) {
                 return Verdict::Full;
             }
-            self.raise_floor(raised);
-            if time < self.floor {
+            // The window narrows: what is older than the oldest goes with it.
+            self.barred.add(oldest.saturating_sub(TRIAL), oldest);
+            self.forget(&|time| time < raised);
+            if self.barred.contains(time) {
                 return Verdict::Stale;
             }
         }
@@ -123,8 +166,8 @@ impl SeenCache {
     /// Why a message with this key and timestamp is not taken at the second `now`, as far as that
     /// can be told without remembering it; `None` where [`SeenCache::insert`] has to tell.
     pub fn reject(&mut self, key: SeenKey, time: u64, now: u64) -> Option<Verdict> {
-        self.raise_floor(now.saturating_sub(MAX_AGE));
-        if time < self.floor {
+        self.tick(now);
+        if time < now.saturating_sub(MAX_AGE) || self.barred.contains(time) {
             return Some(Verdict::Stale);
         }
         if time > now.saturating_add(MAX_AHEAD) {
@@ -154,14 +197,45 @@ impl SeenCache {
         after.map(|(_, bucket)| bucket.len()).sum()
     }
 
-    /// Makes `second` the earliest acceptable one, and forgets what is older.
-    fn raise_floor(&mut self, second: u64) {
-        if second <= self.floor {
+    /// Forgets what the clock has made too old, once it can be believed.
+    fn tick(&mut self, now: u64) {
+        if now <= self.settled {
+            self.trial = None;
             return;
         }
-        self.floor = second;
-        self.buckets.retain(|&time, _| time >= second);
-        self.len = self.buckets.values().map(Bucket::len).sum();
+        let has_jumped = now - self.settled > MAX_STEP && !self.is_empty();
+        let (since, last) = self.trial.unwrap_or((now, now));
+        // It may jump again meanwhile.
+        let since = if now < since || now.saturating_sub(last) > MAX_STEP { now } else { since };
+        if has_jumped && now - since < TRIAL {
+            self.trial = Some((since, now));
+            return;
+        }
+        (self.settled, self.trial) = (now, None);
+        let end = now.saturating_sub(MAX_AGE);
+        self.forget(&|time| time < end);
+    }
+
+    /// Forgets what lies so far ahead of a clock that was set back that it cannot come yet.
+    fn forget_unreachable(&mut self, now: u64) {
+        let end = now.saturating_add(MAX_AHEAD);
+        self.forget(&|time| time > end);
+    }
+
+    /// Forgets the seconds that `is_over` names, and takes nothing of them any more.
+    #[inline(never)]
+    fn forget(&mut self, is_over: &dyn Fn(u64) -> bool) {
+        let (barred, before) = (&mut self.barred, self.buckets.len());
+        self.buckets.retain(|&time, _| {
+            let is_over = is_over(time);
+            if is_over {
+                barred.add(time, time);
+            }
+            !is_over
+        });
+        if self.buckets.len() != before {
+            self.len = self.buckets.values().map(Bucket::len).sum();
+        }
     }
 }
 
@@ -210,12 +284,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_not_accepted_again_even_if_the_clock_steps_back() {
+    fn t25_what_is_forgotten_is_not_accepted_again_even_if_the_clock_steps_back() {
         let mut seen = cache(10);
         assert_eq!(seen.insert(key(1), NOW, NOW), Verdict::Fresh);
-        assert_eq!(seen.insert(key(2), NOW + 500, NOW + 500), Verdict::Fresh);
-        assert_eq!(seen.len(), 1);
+        for second in (0..=500).step_by(50) {
+            assert_eq!(seen.insert(key(2), NOW + second, NOW + second), Verdict::Fresh);
+        }
+        assert_eq!(seen.len(), 3);
         assert_eq!(seen.insert(key(1), NOW, NOW), Verdict::Stale);
+        assert_eq!(seen.insert(key(1), NOW + 400, NOW), Verdict::Future);
+    }
+
+    #[test]
+    fn t25_a_clock_that_has_jumped_ahead_makes_forget_when_it_has_run_on_from_there() {
+        for (seconds, len) in [(179, 2), (180, 1)] {
+            let mut seen = cache(10);
+            assert_eq!(seen.insert(key(1), NOW, NOW), Verdict::Fresh);
+            for second in 0..=seconds {
+                let now = NOW + 1_000_000 + second;
+                seen.insert(key(2), NOW + 1_000_000 + 100, now);
+            }
+            assert_eq!(seen.len(), len);
+            let expected = if len == 2 { Verdict::Duplicate } else { Verdict::Stale };
+            assert_eq!(seen.insert(key(1), NOW, NOW), expected);
+            assert_eq!(seen.insert(key(3), NOW + 1, NOW + 1), Verdict::Fresh, "set right again");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Signed broadcasts: what this node's own are signed by, and which of others' are taken.
 //! PROTOCOL.md §10.4.
 
-use super::seen::SeenKey;
+use super::seen::{SeenKey, Verdict};
 use super::{CloseMode, Config, Node};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Misbehavior};
+use crate::event::DropReason;
 #[cfg(feature = "tls")]
 use crate::signature::{Check, Leaf, Signer, Verifier};
 use crate::time::Instant;
@@ -102,28 +103,29 @@ impl Node {
             SignedOrigin::decode(message.stated_id()),
             exact_time(message),
         ) else {
-            return self.on_forgery(now, conn);
+            return self.on_forgery(now, conn, message);
         };
         if sender == self.id {
-            return self.stats.dropped.own += 1;
+            return self.drop_message(now, conn, 0, message, DropReason::Own);
         }
         let content = self.digester.content(&sender, message.payload());
         let key = SeenKey::Origin(self.digester.origin(&sender, signed.origin) ^ content);
-        let second = self.wall(now).as_secs();
-        if let Some(verdict) = self.seen.reject(key, time, second) {
-            self.count_rejected(verdict);
-            return;
+        let (digest, second) = (key.digest(), self.wall(now).as_secs());
+        self.note_stamp(now, second, time);
+        if let Some(reason) = self.seen.reject(key, time, second).and_then(Verdict::reason) {
+            return self.drop_message(now, conn, digest, message, reason);
         }
         if !self.is_signed(&sender, &signed, time, message) {
-            return self.on_forgery(now, conn);
+            return self.on_forgery(now, conn, message);
         }
-        let verdict = self.seen.insert(key, time, second);
-        if self.count_rejected(verdict) {
-            return;
+        if let Some(reason) = self.seen.insert(key, time, second).reason() {
+            return self.drop_message(now, conn, digest, message, reason);
         }
         self.deliver(sender, neighbor, true, message);
-        self.note_recent(message);
+        self.note_fresh(now, conn, digest, message);
+        self.note_news(now, conn);
         self.relay(now, sender, neighbor, message.stated_id(), message);
+        self.hold_back(now, Some(conn), sender, signed.origin, message);
     }
 
     #[cfg(feature = "tls")]
@@ -148,8 +150,8 @@ impl Node {
     }
 
     /// A neighbor has sent in another's name what that one did not say.
-    pub(super) fn on_forgery(&mut self, now: Instant, conn: ConnId) {
-        self.stats.dropped.forged += 1;
+    pub(super) fn on_forgery(&mut self, now: Instant, conn: ConnId, message: &PathfindingMessage) {
+        self.drop_message(now, conn, 0, message, DropReason::Forged);
         let reason = CloseReason::Misbehaved(Misbehavior::Forgery);
         self.end(now, conn, reason, CloseMode::Abort);
     }

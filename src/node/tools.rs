@@ -3,11 +3,7 @@
 use super::Node;
 use crate::error::Refusal;
 use crate::time::Instant;
-use crate::wire::{Compressions, MessageId, NodeId, PathfindingMessage};
-
-/// The most recent messages that are kept, and the longest of them in bytes.
-const MAX_RECENT: usize = 64;
-const MAX_RECENT_LEN: usize = 16 * 1024;
+use crate::wire::{Compressions, NodeId, PathfindingMessage};
 
 impl Node {
     /// Sends a neighbor a message with any main flag and any payload, the sub-flag first.
@@ -26,7 +22,9 @@ impl Node {
         let time = self.wall(now).as_secs();
         let message = PathfindingMessage::new(main, self.id.as_bytes(), time, payload)
             .map_err(|_| Refusal::QueueFull)?;
-        self.transmit_message(now, conn, message)
+        let queued = self.transmit_message(now, conn, message);
+        self.relieve(now);
+        queued
     }
 
     /// Sends a neighbor any bytes, which need not be a frame.
@@ -41,23 +39,9 @@ impl Node {
         data: bytes::Bytes,
     ) -> Result<(), Refusal> {
         let conn = self.table.conn(peer).ok_or(Refusal::Gone)?;
-        if self.transmit(now, conn, data) { Ok(()) } else { Err(Refusal::QueueFull) }
-    }
-
-    /// The ids and timestamps of up to 64 messages that were passed on last, the oldest first:
-    /// py2p's `waterfalls`. Takes a SHA-384 over each.
-    pub fn recent_messages(&self) -> impl Iterator<Item = (MessageId, u64)> {
-        self.recent.iter().map(|message| (message.id(), message.time().unwrap_or(u64::MAX)))
-    }
-
-    pub(super) fn note_recent(&mut self, message: &PathfindingMessage) {
-        if message.packets().body().len() > MAX_RECENT_LEN {
-            return;
-        }
-        if self.recent.len() == MAX_RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(message.clone());
+        let queued = self.transmit(now, conn, data, &mut None);
+        self.relieve(now);
+        queued
     }
 
     /// Compresses what goes to a neighbor by these methods from now on, without telling it.

@@ -262,7 +262,7 @@ fn a_connection_that_is_cut_anywhere_ends_the_call() {
 }
 
 #[test]
-fn a_silent_peer_holds_up_no_other_at_the_same_listener() {
+fn t45_a_silent_peer_holds_up_no_other_at_the_same_listener() {
     let listener = builder(1).bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let _silent = TcpStream::connect(addr).unwrap();

@@ -138,6 +138,20 @@ impl Session {
         }
     }
 
+    /// About how many bytes of memory the session takes: its buffers, and what every session of its
+    /// kind has.
+    pub fn held_len(&self) -> usize {
+        match self {
+            Self::Plaintext(session) => {
+                session.input.capacity().saturating_add(session.output.capacity())
+            }
+            #[cfg(feature = "rsa")]
+            Self::Rsa(session) => session.held_len(),
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.held_len(),
+        }
+    }
+
     /// Whether nothing that was given to be sent waits for a step.
     pub fn is_flushed(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::MeshSocket;
-use crate::driver::{Answer, answer};
+use crate::driver::{Answer, Handle, answer};
 use crate::error::{CloseReason, ConnectError, DialError};
 use crate::wire::NodeId;
 
@@ -31,8 +31,9 @@ impl MeshSocket {
     /// Begins to connect, and returns at once.
     pub fn start_connect(&self, addr: SocketAddr) -> Connecting {
         let (dialer, outcome) = answer();
-        self.inner.started.handle.tell(move |daemon| daemon.dial(addr, dialer));
-        Connecting { outcome }
+        let handle = self.inner.started.handle.clone();
+        handle.tell(move |daemon| daemon.dial(addr, dialer));
+        Connecting { outcome, handle }
     }
 
     /// Connects to this node alone, at an address where it should be. Under TLS it has to prove
@@ -65,14 +66,16 @@ impl MeshSocket {
     fn start_connect_to(&self, addr: SocketAddr, id: &NodeId) -> Connecting {
         let id = *id;
         let (dialer, outcome) = answer();
-        self.inner.started.handle.tell(move |daemon| daemon.dial_peer(addr, id, dialer));
-        Connecting { outcome }
+        let handle = self.inner.started.handle.clone();
+        handle.tell(move |daemon| daemon.dial_peer(addr, id, dialer));
+        Connecting { outcome, handle }
     }
 
     /// Keeps a connection to each of these addresses: dials them now, and again whenever there is
     /// no connection, after a pause drawn at random. Its longest length doubles with each failure
     /// from one second to five minutes, and is one second again after a connection that lasted a
-    /// minute. Each failure is a trouble in [`MeshSocket::status`]. Names are resolved once, on the
+    /// minute. For a minute after one that lasted ten seconds it is two seconds at most, so that what
+    /// is said meanwhile is not missed. Each failure is a trouble in [`MeshSocket::status`]. Names are resolved once, on the
     /// calling thread.
     ///
     /// # Errors
@@ -119,6 +122,7 @@ impl MeshSocket {
 #[must_use = "the outcome is lost otherwise"]
 pub struct Connecting {
     outcome: Answer<Result<NodeId, ConnectError>>,
+    handle: Handle,
 }
 
 impl Connecting {
@@ -128,7 +132,7 @@ impl Connecting {
     ///
     /// [`ConnectError`], once it is known that there will be no connection.
     pub fn wait(self) -> Result<NodeId, ConnectError> {
-        self.outcome.wait().unwrap_or(Err(ConnectError::SocketClosed))
+        self.handle.wait(self.outcome).unwrap_or(Err(ConnectError::SocketClosed))
     }
 
     /// Waits for the outcome at most so long; `None` when the time is up. Once it has been told,

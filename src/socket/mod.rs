@@ -10,14 +10,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::{Daemon, Started, answer, owned};
+use crate::driver::{Started, answer, owned};
 use crate::error::{LocateError, RecvError, SendError, WhisperError};
-use crate::event::{Direction, Event, PeerInfo, SendReport};
+use crate::event::{Direction, Event, Explanation, PeerInfo, PeerRecord, SendReport};
 use crate::message::Message;
-use crate::node::{MAX_BATCH_COUNT, Stats};
+use crate::node::{AddressBook, MAX_BATCH_COUNT, Stats};
 use crate::status::{CloseReport, Status};
 use crate::tools::ProtocolTools;
-use crate::wire::{Address, Flag, NodeId, Protocol};
+use crate::wire::{Address, Flag, MessageId, NodeId, Protocol};
 pub use connect::Connecting;
 pub(crate) use connect::resolve;
 
@@ -57,7 +57,7 @@ struct Inner {
     protocol: Arc<Protocol>,
 }
 
-/// How long `close` waits for connections to end in good order: their linger timeout and some.
+/// How long `close` waits, beyond the time for connections to end in good order, for the loop.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// How long dropping the last handle waits.
@@ -134,11 +134,9 @@ impl MeshSocket {
     ) -> Result<SendReport, SendError> {
         let packets = owned(packets);
         let (sender, outcome) = answer();
-        self.inner
-            .started
-            .handle
-            .tell(move |daemon| daemon.send_when_room(packets, timeout, sender));
-        outcome.wait().unwrap_or(Err(SendError::Closed))
+        let handle = &self.inner.started.handle;
+        handle.tell(move |daemon| daemon.send_when_room(packets, timeout, sender));
+        handle.wait(outcome).unwrap_or(Err(SendError::Closed))
     }
 
     /// Sends packets to one node alone. Where it is no neighbor it is located and dialled first,
@@ -147,7 +145,7 @@ impl MeshSocket {
     /// # Errors
     ///
     /// [`WhisperError`]; then the node does not get the packets. It comes after
-    /// [`Config::locate_timeout`](crate::Config::locate_timeout) at the latest.
+    /// [`Limits::locate_timeout`](crate::Limits::locate_timeout) at the latest.
     pub fn whisper<P: AsRef<[u8]>>(&self, to: &NodeId, packets: &[P]) -> Result<(), WhisperError> {
         self.whisper_as(to, Flag::Whisper.as_bytes(), packets)
     }
@@ -170,13 +168,14 @@ impl MeshSocket {
     ///
     /// # Errors
     ///
-    /// [`LocateError`], after [`Config::locate_timeout`](crate::Config::locate_timeout) at the
+    /// [`LocateError`], after [`Limits::locate_timeout`](crate::Limits::locate_timeout) at the
     /// latest.
     pub fn locate(&self, id: &NodeId) -> Result<Address, LocateError> {
         let id = *id;
         let (locator, outcome) = answer();
-        self.inner.started.handle.tell(move |daemon| daemon.locate(&id, locator));
-        outcome.wait().unwrap_or(Err(LocateError::Closed))
+        let handle = &self.inner.started.handle;
+        handle.tell(move |daemon| daemon.locate(&id, locator));
+        handle.wait(outcome).unwrap_or(Err(LocateError::Closed))
     }
 
     /// Waits for a message.
@@ -271,6 +270,18 @@ impl MeshSocket {
         ask.unwrap_or_default()
     }
 
+    /// The addresses at which this node has met others, or was told that it would. Kept in a file
+    /// ([`AddressBook::save`]) and given to [`Builder::address_book`](crate::Builder::address_book)
+    /// they let the next run find the mesh again, even where its seeds are gone. Empty once the
+    /// socket is closed: to be taken before.
+    pub fn address_book(&self) -> AddressBook {
+        let ask = self.inner.started.handle.ask(|daemon| {
+            let (node, now) = daemon.node();
+            node.address_book(now)
+        });
+        ask.unwrap_or_default()
+    }
+
     /// The neighbors that this node dialled.
     pub fn outgoing(&self) -> Vec<NodeId> {
         self.dialed(Direction::Outgoing)
@@ -299,7 +310,8 @@ impl MeshSocket {
     }
 
     /// Ends the connection to a neighbor once what is queued for it has been sent. Returns
-    /// whether there was one. A seed is dialled again: see [`MeshSocket::remove_seed`].
+    /// whether there was one. A seed is dialled again: see [`MeshSocket::remove_seed`]. Another
+    /// address is not, for an hour; but the other end may dial: [`MeshSocket::deny`] keeps it away.
     pub fn disconnect(&self, peer: &NodeId) -> bool {
         let peer = *peer;
         let ask = self.inner.started.handle.ask(move |daemon| {
@@ -314,6 +326,24 @@ impl MeshSocket {
         let running = self.inner.started.handle.ask(|daemon| daemon.stats());
         let ended = || self.inner.started.ending.get().map(|ending| ending.stats);
         running.or_else(ended).unwrap_or_default()
+    }
+
+    /// What lately went wrong with a peer, or mattered; `None` where nothing is remembered of it.
+    /// Of the 256 peers with whom something happened last, neighbors before others, the last 64
+    /// things are.
+    pub fn peer_record(&self, peer: &NodeId) -> Option<PeerRecord> {
+        let peer = *peer;
+        self.inner.started.handle.ask(move |daemon| daemon.node().0.peer_record(&peer)).flatten()
+    }
+
+    /// What became of a message at this node: from whom it came and when, who sent it again, and to
+    /// whom it went. `None` where the node does not remember it: see
+    /// [`Limits::max_explained_count`](crate::Limits::max_explained_count). The id is that of
+    /// [`Message::id`] or [`SendReport::id`]. Looking for it takes the event loop up to some
+    /// milliseconds.
+    pub fn explain(&self, id: &MessageId) -> Option<Explanation> {
+        let id = *id;
+        self.inner.started.handle.ask(move |daemon| daemon.node().0.explain(&id)).flatten()
     }
 
     /// Whether the node runs, and what went wrong lately.
@@ -359,10 +389,21 @@ impl MeshSocket {
 
     /// Leaves the mesh: sends what is queued, ends every connection, and stops the event loop.
     /// Every clone is closed with it; messages that have arrived can still be received. Returns
-    /// when that is done, within [`Config::linger_timeout`](crate::Config::linger_timeout) and a
+    /// when that is done, within [`Limits::linger_timeout`](crate::Limits::linger_timeout) and a
     /// second, with what could not be sent.
+    ///
+    /// Any thread may call it, and several may: each gets the report. Where a
+    /// [`Builder::admission`](crate::Builder::admission) function calls it, on the loop itself, it
+    /// only begins.
     pub fn close(&self) -> CloseReport {
-        self.inner.close(self.inner.started.linger_timeout.saturating_add(CLOSE_GRACE))
+        self.close_timeout(self.inner.started.linger_timeout)
+    }
+
+    /// Like [`MeshSocket::close`], but what has not been sent after so long is given up, and named
+    /// in the report. No connection is waited for longer than
+    /// [`Limits::linger_timeout`](crate::Limits::linger_timeout), which bounds the time from above.
+    pub fn close_timeout(&self, timeout: Duration) -> CloseReport {
+        self.inner.close(timeout, timeout.saturating_add(CLOSE_GRACE))
     }
 
     fn message(&self, delivery: crate::event::Delivery) -> Message {
@@ -372,18 +413,20 @@ impl MeshSocket {
 }
 
 impl Inner {
-    fn close(&self, timeout: Duration) -> CloseReport {
-        self.started.handle.tell(Daemon::close);
-        let ended = self.started.ended.wait_timeout(timeout);
+    /// Has the loop end in so long, and waits for that no longer than `patience`.
+    fn close(&self, timeout: Duration, patience: Duration) -> CloseReport {
+        self.started.handle.tell(move |daemon| daemon.close(timeout));
+        let patience = if self.started.handle.is_on_loop() { Duration::ZERO } else { patience };
+        let ended = self.started.ended.wait_timeout(patience);
         match ended.and_then(|_| self.started.ending.get()) {
-            Some(ending) => CloseReport::new(ending.failure.is_none(), ending.unsent.clone()),
-            None => CloseReport::new(false, Vec::new()),
+            Some(ending) => CloseReport::new(ending.failure.is_none(), &ending.unsent),
+            None => CloseReport::new(false, &[]),
         }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.close(DROP_TIMEOUT);
+        self.close(self.started.linger_timeout, DROP_TIMEOUT);
     }
 }

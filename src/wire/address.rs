@@ -43,6 +43,7 @@ impl Address {
     }
 
     /// The socket address, where the host is an IP address.
+    #[inline(never)]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         self.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, self.port))
     }

@@ -29,6 +29,10 @@ pub enum Control {
     },
     /// The last word on a connection: the one who writes it does not want the one who reads it.
     Refused(RefusalReason),
+    /// Are you there? A number that nobody can guess, to be sent back.
+    Ping(u64),
+    /// The answer, with the number that was asked with.
+    Pong(u64),
 }
 
 /// What a node knows of a connection that it is asked about.
@@ -47,6 +51,8 @@ const UNKNOWN: &[u8] = b"link no";
 const SETTLED: &[u8] = b"link yes, settled";
 const OPEN: &[u8] = b"link yes, open";
 const REFUSED: &[u8] = b"refused";
+const PING: &[u8] = b"ping";
+const PONG: &[u8] = b"pong";
 
 impl Control {
     /// The payload packets, the sub-flag first.
@@ -56,16 +62,11 @@ impl Control {
             Self::Answer { link, verdict: LinkVerdict::Unknown } => (UNKNOWN, link),
             Self::Answer { link, verdict: LinkVerdict::Settled } => (SETTLED, link),
             Self::Answer { link, verdict: LinkVerdict::Open } => (OPEN, link),
-            Self::Refused(reason) => {
-                return [CONTROL_WORD.as_bytes(), REFUSED, reason.word()].map(Vec::from).into();
-            }
+            Self::Refused(reason) => return packets(REFUSED, &[reason.word()]),
+            Self::Ping(number) => return packets(PING, &[&number.to_be_bytes()]),
+            Self::Pong(number) => return packets(PONG, &[&number.to_be_bytes()]),
         };
-        vec![
-            CONTROL_WORD.as_bytes().to_vec(),
-            verb.to_vec(),
-            link.yours.to_be_bytes().to_vec(),
-            link.mine.to_be_bytes().to_vec(),
-        ]
+        packets(verb, &[&link.yours.to_be_bytes(), &link.mine.to_be_bytes()])
     }
 
     /// Reads the payload packets, the sub-flag first; `None` where they are none of these, which
@@ -80,6 +81,11 @@ impl Control {
             return Some(Self::Refused(RefusalReason::parse(packets.next()?)));
         }
         let mut number = || Some(u64::from_be_bytes(packets.next()?.try_into().ok()?));
+        match verb {
+            PING => return Some(Self::Ping(number()?)),
+            PONG => return Some(Self::Pong(number()?)),
+            _ => {}
+        }
         let link = LinkName { yours: number()?, mine: number()? };
         let verdict = match verb {
             ASK => return Some(Self::Ask(link)),
@@ -90,6 +96,11 @@ impl Control {
         };
         Some(Self::Answer { link, verdict })
     }
+}
+
+/// The sub-flag and a verb with what stands behind it.
+fn packets(verb: &[u8], behind: &[&[u8]]) -> Vec<Vec<u8>> {
+    [CONTROL_WORD.as_bytes(), verb].iter().chain(behind).map(|packet| packet.to_vec()).collect()
 }
 
 /// Whether this sub-flag has a meaning of its own, so that an application's messages cannot go
@@ -112,6 +123,8 @@ mod tests {
             Control::Answer { link, verdict: LinkVerdict::Unknown },
             Control::Answer { link, verdict: LinkVerdict::Settled },
             Control::Answer { link, verdict: LinkVerdict::Open },
+            Control::Ping(1 << 63),
+            Control::Pong(7),
         ] {
             let payload = control.encode();
             assert_eq!(Control::decode(payload.iter().map(Vec::as_slice)), Some(control));

@@ -10,6 +10,12 @@ const NAME: &str = "rs2p";
 /// The word of a node that signs its broadcasts.
 const SIGNED: &str = "signed";
 
+/// The word of a node that answers pings.
+const PING: &str = "ping";
+
+/// The word of a node that keeps messages for those who have missed them.
+const CATCH_UP: &str = "catchup";
+
 /// The length of the proof of a secret, in bytes.
 const PROOF_LEN: usize = 32;
 
@@ -44,12 +50,17 @@ pub struct Extension {
     pub secret: Option<[u8; PROOF_LEN]>,
     /// Whether the node signs its broadcasts, and takes no others. PROTOCOL.md §10.4.
     pub signed: bool,
+    /// Whether the node answers pings. PROTOCOL.md §5.6.
+    pub ping: bool,
+    /// Whether the node offers what it holds to whoever may have missed it, and takes such offers.
+    /// PROTOCOL.md §5.7.
+    pub catches_up: bool,
 }
 
 impl Extension {
-    /// What a node says that has no secret to prove.
+    /// What a node says that can do nothing else and has no secret to prove.
     pub fn new(incarnation: u64, link: u64) -> Self {
-        Self { incarnation, link, secret: None, signed: false }
+        Self { incarnation, link, secret: None, signed: false, ping: false, catches_up: false }
     }
 
     /// Reads the packet; `None` where it is not one of these, or lacks a word.
@@ -61,9 +72,12 @@ impl Extension {
         if words.next() != Some(NAME) {
             return None;
         }
-        let (mut incarnation, mut link, mut secret, mut signed) = (None, None, None, false);
+        let (mut incarnation, mut link, mut secret) = (None, None, None);
+        let (mut signed, mut ping, mut catches_up) = (false, false, false);
         for word in words {
             signed |= word == SIGNED;
+            ping |= word == PING;
+            catches_up |= word == CATCH_UP;
             match word.split_once('=') {
                 Some(("incarnation", value)) => incarnation = parse_hex(value),
                 Some(("link", value)) => link = parse_hex(value),
@@ -71,7 +85,7 @@ impl Extension {
                 _ => {}
             }
         }
-        Some(Self { incarnation: incarnation?, link: link?, secret, signed })
+        Some(Self { incarnation: incarnation?, link: link?, secret, signed, ping, catches_up })
     }
 }
 
@@ -97,7 +111,7 @@ fn parse_proof(digits: &str) -> Option<[u8; PROOF_LEN]> {
 /// The packet's text.
 impl fmt::Display for Extension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incarnation, link, secret, signed } = self;
+        let Self { incarnation, link, secret, signed, ping, catches_up } = self;
         f.write_str(NAME)?;
         f.write_char(' ')?;
         write!(f, "incarnation={incarnation:016x} link={link:016x}")?;
@@ -105,7 +119,13 @@ impl fmt::Display for Extension {
             f.write_str(" secret=")?;
             proof.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         }
-        if *signed { write!(f, " {SIGNED}") } else { Ok(()) }
+        for (has, word) in [(*signed, SIGNED), (*ping, PING), (*catches_up, CATCH_UP)] {
+            if has {
+                f.write_char(' ')?;
+                f.write_str(word)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -153,9 +173,14 @@ mod tests {
         let extension = Extension::new(u64::MAX, 0);
         let proof = Some(std::array::from_fn(|at| u8::try_from(8 * at).unwrap()));
         for (secret, signed) in [(None, false), (proof, false), (None, true), (proof, true)] {
-            let extension = Extension { secret, signed, ..extension };
-            assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+            for catches_up in [false, true] {
+                let extension = Extension { secret, signed, catches_up, ..extension };
+                assert_eq!(Extension::parse(extension.to_string().as_bytes()), Some(extension));
+            }
         }
+        let pinging = Extension { ping: true, signed: true, ..extension };
+        assert!(pinging.to_string().ends_with(" signed ping"));
+        assert_eq!(Extension::parse(pinging.to_string().as_bytes()), Some(pinging));
         let unsigned = Extension::parse(b"rs2p incarnation=1 link=1 Signed signed=1");
         assert_eq!(unsigned, Some(Extension::new(1, 1)));
         let extension = Extension { secret: proof, ..extension };

@@ -59,6 +59,25 @@ impl FrameDecoder {
         self.header_len.saturating_add(self.body.len())
     }
 
+    /// The bytes of memory that the unfinished frame takes: at most twice what has arrived of it, and
+    /// never more than it is to have.
+    pub fn held_len(&self) -> usize {
+        self.body.capacity()
+    }
+
+    /// How many bytes are missing before the next thing is known: the rest of the size header, or of
+    /// the frame behind it; 0 where no frame has begun.
+    pub fn missing_len(&self) -> usize {
+        match self.header_len {
+            0 => 0,
+            SIZE_HEADER_LEN => {
+                let len = usize::try_from(u32::from_be_bytes(self.header)).unwrap_or(usize::MAX);
+                len.saturating_sub(self.body.len())
+            }
+            len => SIZE_HEADER_LEN.saturating_sub(len),
+        }
+    }
+
     /// What the size header of an unfinished frame announces; `None` until all of it is here.
     pub fn announced_len(&self) -> Option<u32> {
         (self.header_len == SIZE_HEADER_LEN).then(|| u32::from_be_bytes(self.header))
@@ -84,6 +103,12 @@ impl FrameDecoder {
         if piece.len() == len {
             self.header_len = 0;
             return Ok(Some(Bytes::copy_from_slice(piece)));
+        }
+        let room = self.body.capacity().saturating_sub(self.body.len());
+        if room < piece.len() {
+            // Doubled, so that little is moved, but for the last time.
+            let more = piece.len().max(self.body.len());
+            self.body.reserve_exact(more.min(len.saturating_sub(self.body.len())));
         }
         self.body.extend_from_slice(piece);
         if self.body.len() < len {
@@ -165,7 +190,7 @@ mod tests {
         let mut decoder = FrameDecoder::default();
         let mut input: &[u8] = b"\xff\xff\xff\xffabc";
         assert_eq!(decoder.next_frame(&mut input, usize::MAX), Ok(None));
-        assert!(decoder.body.capacity() <= 64);
+        assert_eq!(decoder.held_len(), 3);
         assert_eq!(decoder.buffered_len(), 7);
     }
 

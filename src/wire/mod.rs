@@ -5,7 +5,7 @@
 //! packets mean ([`PathfindingMessage`]), what ids are made of ([`NodeId`], [`MessageId`],
 //! [`Protocol`]), and what nodes tell each other in payloads of their own ([`Handshake`],
 //! [`PeerEntry`], [`Request`], [`Response`]), and what nodes of this crate add ([`Extension`],
-//! [`Origin`], [`SignedOrigin`], [`Control`]).
+//! [`Origin`], [`SignedOrigin`], [`Control`], [`CatchUp`]).
 //!
 //! It does not know who sent a byte, on which connection, in which order, or what time it is. It
 //! takes what py2p takes; how much of that a node is willing to take is the caller's decision,
@@ -19,6 +19,7 @@
 
 mod address;
 pub mod base58;
+mod catch_up;
 mod compression;
 mod control;
 mod error;
@@ -33,9 +34,11 @@ mod packets;
 mod pathfinding;
 mod peers;
 mod refusal;
+mod runs;
 mod signed;
 
 pub use address::Address;
+pub use catch_up::{CatchUp, CatchUpVerb, MAX_RUNS, MAX_SOURCES, Source};
 pub use compression::{Compression, CompressionError, Compressions};
 pub use control::{CONTROL_WORD, Control, LinkName, LinkVerdict, is_reserved};
 pub use error::{DecodeError, EncodeError};
@@ -49,6 +52,7 @@ pub use packets::{Misfit, PacketIter, Packets};
 pub use pathfinding::{DecodeLimits, Decompressed, HEADER_COUNT, PathfindingMessage, decompress};
 pub use peers::PeerEntry;
 pub use refusal::RefusalReason;
+pub use runs::{Run, Runs};
 pub use signed::{MAX_TREE_DEPTH, SignedOrigin, Step, TreePath};
 
 /// The version of the protocol that is hashed into every protocol id.

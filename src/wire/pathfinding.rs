@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::compression::work_of;
 use super::{
     Compression, CompressionError, Compressions, DecodeError, EncodeError, Flag, MessageId, Origin,
     Packets, base58, strip_size_header,
@@ -48,9 +49,23 @@ pub fn decompress(
     may_be_under: Compressions,
     max_len: usize,
 ) -> Result<Decompressed, DecodeError> {
+    unpack(body, may_be_under, max_len, &mut 0)
+}
+
+/// The same, adding to `unpacked_len` how many bytes were unpacked, in vain or not, by their weight.
+fn unpack(
+    body: Bytes,
+    may_be_under: Compressions,
+    max_len: usize,
+    unpacked_len: &mut usize,
+) -> Result<Decompressed, DecodeError> {
     for method in may_be_under.iter() {
-        match method.decompress(&body, max_len) {
-            Ok(plain) => return Ok(Decompressed { body: plain.into(), method: Some(method) }),
+        let mut plain = Vec::new();
+        let outcome = method.decompress_into(&body, max_len, &mut plain);
+        *unpacked_len =
+            unpacked_len.saturating_add(work_of(&plain).saturating_mul(method.weight()));
+        match outcome {
+            Ok(()) => return Ok(Decompressed { body: plain.into(), method: Some(method) }),
             Err(CompressionError::TooLong) => {
                 return Err(DecodeError::DecompressedTooLong { max: max_len });
             }
@@ -138,7 +153,7 @@ impl PathfindingMessage {
         header: [&[u8]; HEADER_COUNT],
         payload: &[P],
     ) -> Result<Self, EncodeError> {
-        let packets = header.into_iter().chain(payload.iter().map(AsRef::as_ref));
+        let packets = header.iter().copied().chain(payload.iter().map(AsRef::as_ref));
         Ok(Self {
             packets: Packets::join_all(packets)?,
             compression: Compressions::NONE,
@@ -176,10 +191,10 @@ impl PathfindingMessage {
     /// # Errors
     ///
     /// [`EncodeError::TooLong`] where it would not fit a frame.
+    #[inline(never)]
     pub fn restated(&self, msg_type: &[u8], id: &[u8]) -> Result<Self, EncodeError> {
         let header = [msg_type, self.sender(), id, self.header(3)];
-        let packets = Packets::join_all(header.into_iter().chain(self.payload()))?;
-        Ok(Self { packets, ..self.clone() })
+        Ok(Self { packets: self.packets.with_front(&header)?, ..*self })
     }
 
     /// Reads one whole frame, its size header included: py2p's `feed_string`.
@@ -207,7 +222,18 @@ impl PathfindingMessage {
         may_be_under: Compressions,
         limits: DecodeLimits,
     ) -> Result<Self, DecodeError> {
-        let plain = decompress(body, may_be_under, limits.max_body_len)?;
+        Self::unpack_body(body, may_be_under, limits, &mut 0)
+    }
+
+    /// The same, adding to `unpacked_len` how many bytes were unpacked, in vain or not, by their
+    /// weight.
+    pub(crate) fn unpack_body(
+        body: Bytes,
+        may_be_under: Compressions,
+        limits: DecodeLimits,
+        unpacked_len: &mut usize,
+    ) -> Result<Self, DecodeError> {
+        let plain = unpack(body, may_be_under, limits.max_body_len, unpacked_len)?;
         let packets = Packets::split(plain.body, limits.max_packets)?;
         let too_few = DecodeError::TooFewPackets { count: packets.count() };
         let time_58 = packets.get(3).ok_or(too_few)?;
@@ -279,8 +305,13 @@ impl PathfindingMessage {
     }
 
     /// The packets behind the timestamp; the first is the sub-flag.
+    #[inline(never)]
     pub fn payload(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.packets.iter().skip(HEADER_COUNT)
+        let mut packets = self.packets.iter();
+        for _ in 0..HEADER_COUNT {
+            packets.next();
+        }
+        packets
     }
 
     /// The sub-flag, where there is one and the protocol has its word.

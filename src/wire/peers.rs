@@ -15,11 +15,10 @@ pub struct PeerEntry {
 impl PeerEntry {
     /// The payload packets of a list, the sub-flag first.
     pub fn encode_list(entries: &[Self]) -> Vec<Vec<u8>> {
-        let texts: Vec<String> = entries
-            .iter()
-            .map(|entry| json::write_place(entry.address.as_ref(), entry.id.as_str()))
-            .collect();
-        vec![Flag::Peers.as_bytes().to_vec(), format!("[{}]", texts.join(", ")).into_bytes()]
+        let place = |entry: &Self| json::write_place(entry.address.as_ref(), entry.id.as_str());
+        let mut places = entries.iter().map(place);
+        let list = json::write_list(&mut || places.next());
+        vec![Flag::Peers.as_bytes().to_vec(), list.into_bytes()]
     }
 
     /// Reads the payload packets of a list, the sub-flag first. An entry may stand either way
@@ -37,10 +36,13 @@ impl PeerEntry {
         let list = payload.into_iter().nth(1).ok_or(DecodeError::MissingData(FIELD))?;
         let places = json::read(list, |reader| reader.list(max_count, Reader::place))
             .ok_or(DecodeError::BadJson(FIELD))?;
-        let entry = |(address, id): (_, String)| {
-            NodeId::parse(id.as_bytes()).ok().map(|id| Self { address, id })
-        };
-        Ok(places.into_iter().filter_map(entry).collect())
+        let mut entries = Vec::with_capacity(places.len());
+        for (address, id) in places {
+            if let Ok(id) = NodeId::parse(id.as_bytes()) {
+                entries.push(Self { address, id });
+            }
+        }
+        Ok(entries)
     }
 }
 

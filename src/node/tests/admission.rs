@@ -69,7 +69,7 @@ fn a_denied_address_gets_no_session_and_is_not_dialled() {
         assert_eq!(taken, Err(Refused::Denied));
         assert!(net.nodes[0].connections.is_empty());
         let stats = net.nodes[0].stats();
-        assert_eq!((stats.denied, stats.rejected, stats.bytes_out), (2, 1, 0));
+        assert_eq!((stats.denied, stats.rejected.total(), stats.bytes_out), (2, 1, 0));
         assert!(net.call(0, |node, now| node.accept(now, addr(2))).is_ok());
     }
 }
@@ -244,17 +244,19 @@ fn without_proof_an_id_is_a_claim_and_nothing_new_is_said() {
     net.call(1, |node, now| {
         let payload = Control::Refused(RefusalReason::Denied).encode();
         let message = node.make(now, Flag::Whisper, &payload).unwrap();
-        node.transmit(now, conn, super::super::outgoing::frame_of(message.packets().body()));
+        node.transmit_alone(now, conn, &message);
     });
     net.run_for(100);
     assert_eq!(neighbors(&net, 0), 1);
-    assert_eq!(net.nodes[0].stats().ignored, 1);
+    assert_eq!(net.nodes[0].stats().ignored.unproven_refusal, 1);
 }
 
 #[test]
 fn an_address_that_another_told_of_must_prove_the_id_that_was_told() {
     let mut net = net(3);
-    net.nodes[0] = node(Config { max_outgoing: 8, ..tls(0) }, 0);
+    let mut config = tls(0);
+    config.limits.max_outgoing = 8;
+    net.nodes[0] = node(config, 0);
     net.dial(1, 0);
     net.run_for(100);
     net.take_events(0);
@@ -311,7 +313,10 @@ fn a_seed_with_an_id_waits_for_that_node() {
 
 #[test]
 fn a_thousand_handshakes_from_one_address_leave_room_for_the_others() {
-    let wide = |config| Config { max_pending: 2_000, max_incoming: 2_000, ..config };
+    let wide = |mut config: Config| {
+        (config.limits.max_pending, config.limits.max_incoming) = (2_000, 2_000);
+        config
+    };
     let accept_all = |node: &mut Node| {
         let mut accept = |number: u64| node.accept(ms(number), addr(1)).is_ok();
         (0..1_000).filter(|number| accept(*number)).count()
@@ -322,7 +327,8 @@ fn a_thousand_handshakes_from_one_address_leave_room_for_the_others() {
     assert_eq!(server.accept(ms(999), addr(1)), Err(Refused::TooManyHandshakes));
     assert!(server.accept(ms(999), addr(2)).is_ok());
     let stats = server.stats();
-    assert_eq!((stats.throttled, stats.rejected), (990, 990));
+    let rejected = stats.rejected;
+    assert_eq!((rejected.too_many_handshakes, rejected.total()), (990, 990));
     let outputs = std::iter::from_fn(|| server.poll_output());
     assert!(outputs.into_iter().all(|output| !matches!(output, Output::Transmit { .. })));
     // What costs nothing is not counted.
@@ -335,7 +341,7 @@ fn handshakes_under_rsa_are_counted_too() {
     let protocol = crate::wire::Protocol::new("mesh", "PKCS1_v1.5");
     let mut server = node(Config { protocol, ..config() }, 0);
     let taken = (0..100).filter(|_| server.accept(ms(0), addr(1)).is_ok()).count();
-    assert_eq!((taken, server.stats().throttled), (8, 92));
+    assert_eq!((taken, server.stats().rejected.too_many_handshakes), (8, 92));
 }
 
 #[test]

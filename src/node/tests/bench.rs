@@ -1,5 +1,6 @@
 //! One node, and peers that say what a script has them say.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(super) struct Bench {
     sent: Vec<(ConnId, PathfindingMessage)>,
     closed: Vec<(ConnId, CloseMode)>,
     dials: Vec<(ConnId, SocketAddr)>,
+    /// Connections that are not to be read.
+    pub(super) held: BTreeSet<ConnId>,
 }
 
 pub(super) fn id(text: &str) -> NodeId {
@@ -71,6 +74,7 @@ impl Bench {
             sent: Vec::new(),
             closed: Vec::new(),
             dials: Vec::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -92,6 +96,8 @@ impl Bench {
                     self.node.handle_input(self.now, Input::Continue { conn });
                 }
                 Output::ResumeRead { .. } => {}
+                Output::HoldRead { conn } => drop(self.held.insert(conn)),
+                Output::ReleaseRead { conn } => drop(self.held.remove(&conn)),
                 #[cfg(feature = "rsa")]
                 Output::MakeRsaKey => panic!("nothing here is encrypted"),
             }

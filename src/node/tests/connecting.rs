@@ -1,6 +1,6 @@
 //! From a dial to a neighbor and to its end.
 
-use super::net::{Net, WALL, addr, config, ms};
+use super::net::{Net, WALL, addr, config, limited, ms};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, DialError, SendError};
 use crate::event::{Direction, Event};
@@ -28,7 +28,9 @@ fn two_nodes_become_neighbors_and_both_users_hear_of_it() {
     let info = net.nodes[0].routing_table().next().unwrap();
     assert_eq!((info.id, info.conn, info.direction), (net.id(1), conn, Direction::Outgoing));
     let id = net.id(1);
-    assert_eq!(net.take_events(0), [Event::PeerJoined(info), Event::Dialed { conn, id }]);
+    let [Event::PeerJoined(told), dialed] = &net.take_events(0)[..] else { panic!("two events") };
+    assert_eq!((told.id, told.conn, told.direction), (id, conn, Direction::Outgoing));
+    assert_eq!(*dialed, Event::Dialed { conn, id });
     let info = net.nodes[1].routing_table().next().unwrap();
     assert_eq!((info.id, info.direction), (net.id(0), Direction::Incoming));
     assert_eq!(info.announced, Some(addr(0).into()));
@@ -159,20 +161,20 @@ fn t10_a_silent_peer_is_closed_after_the_handshake_timeout() {
 
 #[test]
 fn incoming_connections_are_taken_up_to_the_limits_and_not_one_more() {
-    let limits = Config { max_incoming: 3, max_pending: 2, ..config() };
-    let mut node = Node::new(limits, [0; 32], ms(0), WALL).unwrap();
+    let config = limited(|limits| (limits.max_incoming, limits.max_pending) = (3, 2));
+    let mut node = Node::new(config, [0; 32], ms(0), WALL).unwrap();
     assert!(node.accept(ms(0), addr(1)).is_ok());
     assert!(node.accept(ms(0), addr(2)).is_ok());
     assert_eq!(node.accept(ms(0), addr(3)), Err(Refused::TooManyPending));
 
-    let mut net = Net::with(5, Config { max_incoming: 3, ..config() });
+    let mut net = Net::with(5, limited(|limits| limits.max_incoming = 3));
     for from in 1..5 {
         net.dial(from, 0);
         net.run_for(10);
     }
     assert_eq!(net.nodes[0].routing_table().count(), 3);
     assert_eq!(net.nodes[0].accept(net.now, addr(9)), Err(Refused::TooManyIncoming));
-    assert_eq!(net.nodes[0].stats().rejected, 2);
+    assert_eq!(net.nodes[0].stats().rejected.total(), 2);
 }
 
 #[test]
@@ -209,7 +211,7 @@ fn a_peer_that_never_ends_its_side_is_aborted_after_the_linger_timeout() {
     net.nodes[0].close(net.now);
     let closed: Vec<Output> = std::iter::from_fn(|| net.nodes[0].poll_output()).collect();
     assert!(closed.contains(&Output::Close { conn, mode: CloseMode::Flush }));
-    let linger = net.now + config().linger_timeout;
+    let linger = net.now + config().limits.linger_timeout;
     assert_eq!(net.nodes[0].poll_timeout(), Some(linger));
     net.nodes[0].handle_input(linger, Input::Timeout);
     let abort = Output::Close { conn, mode: CloseMode::Abort };

@@ -77,8 +77,8 @@ fn t28_every_order_of_two_simultaneous_dials_leaves_one_link_and_loses_nothing()
 }
 
 #[test]
-fn t28_ten_thousand_simultaneous_dials_leave_one_link_and_lose_nothing() {
-    for seed in 0..10_000 {
+fn t28_thousands_of_simultaneous_dials_leave_one_link_and_lose_nothing() {
+    for seed in 0..if cfg!(debug_assertions) { 2_000 } else { 10_000 } {
         let dials = [[1, 1], [2, 1], [1, 2], [2, 2], [2, 0]][usize::try_from(seed % 5).unwrap()];
         let played = std::panic::catch_unwind(|| play_at_random(seed, dials));
         assert!(played.is_ok(), "seed {seed}, dials {dials:?}");

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::bench::{Bench, frame, handshake, id};
 use super::net::{WALL, addr, config, ms};
+use crate::event::Leftover;
+use crate::node::reading::USER;
 use crate::node::{CloseMode, Input};
 use crate::time::UnixTime;
 
@@ -102,9 +104,9 @@ fn what_a_closed_node_could_not_send_is_told() {
     bench.node.connections.get_mut(&conn).unwrap().backlog_len = 77;
     bench.call(|node, now| node.close(now));
     bench.wait(5_000);
-    assert_eq!(bench.node.unsent(), [(id("rs"), 77)]);
+    assert_eq!(bench.node.unsent(), [(id("rs"), Leftover::Unsent(77))]);
     assert!(bench.node.is_closed());
-    assert!(config().linger_timeout == Duration::from_secs(5));
+    assert!(config().limits.linger_timeout == Duration::from_secs(5));
 }
 
 #[test]
@@ -118,4 +120,41 @@ fn a_disconnect_ends_what_waits_for_the_neighbors_word_too() {
     assert_eq!(bench.neighbors(), []);
     bench.wait(10_000);
     assert!(bench.node.connections.is_empty());
+}
+
+#[test]
+fn t30_who_takes_a_little_of_what_waits_for_it_keeps_an_ending_connection_for_two_minutes() {
+    let mut bench = Bench::new();
+    let slow = bench.neighbor(1, "slow", Some(1));
+    bench.node.connections.get_mut(&slow).unwrap().backlog_len = 4 << 20;
+    bench.input(Input::Ended { conn: slow });
+    assert_eq!(bench.closed(), [(slow, CloseMode::Flush)]);
+    for second in (0..120).step_by(4) {
+        assert_eq!(bench.closed(), [], "{second}");
+        bench.input(Input::Sent { conn: slow, len: 4_096 });
+        bench.wait(4_000);
+    }
+    assert_eq!(bench.closed(), [(slow, CloseMode::Abort)]);
+}
+
+#[test]
+fn t30_who_says_a_little_keeps_a_replaced_connection_for_two_minutes_that_are_read() {
+    let mut bench = Bench::new();
+    let old = bench.neighbor(1, "rs", Some(1));
+    bench.call(|node, now| node.refuse(now, old, id("rs")));
+    bench.forget();
+    for second in (0..236).step_by(4) {
+        assert_eq!(bench.closed(), [], "{second}");
+        bench.receive(old, &frame("whisper", "rs", &["whisper", "slow"]));
+        // While it is not read for the user's sake it cannot get on.
+        if second == 100 {
+            bench.call(|node, now| node.hold_read(now, old, USER));
+        } else if second == 120 {
+            bench.call(|node, now| node.release_read(now, old, USER));
+        }
+        bench.wait(4_000);
+    }
+    bench.receive(old, &frame("whisper", "rs", &["whisper", "slow"]));
+    bench.wait(4_000);
+    assert_eq!(bench.closed(), [(old, CloseMode::Abort)]);
 }

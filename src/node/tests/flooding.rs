@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::bench::Bench;
-use super::net::{Net, WALL, config};
+use super::bench::{Bench, numbered};
+use super::net::{Net, WALL, config, limited};
 use crate::error::{CloseReason, Refusal, SendError};
 use crate::event::Event;
 use crate::node::{Compress, Config, Input};
@@ -119,10 +119,10 @@ fn what_cannot_be_sent_is_refused_with_its_reason_before_anything_is_queued() {
 
     let mut net = Net::line(2);
     let before = net.nodes[0].stats();
-    let many = vec![""; config().max_packets];
+    let many = vec![""; config().limits.max_packets];
     let refused = net.call(0, |node, now| node.broadcast(now, &many));
     assert!(matches!(refused, Err(SendError::TooManyPackets { max: 1_024, .. })), "{refused:?}");
-    let long = vec![0; config().max_frame_len];
+    let long = vec![0; config().limits.max_frame_len];
     let refused = net.call(0, |node, now| node.broadcast(now, &[&long]));
     assert!(matches!(refused, Err(SendError::TooLong { .. })), "{refused:?}");
     assert_eq!(net.nodes[0].stats(), before);
@@ -131,7 +131,7 @@ fn what_cannot_be_sent_is_refused_with_its_reason_before_anything_is_queued() {
 #[test]
 fn the_longest_message_that_may_be_sent_is_taken_by_the_receiver() {
     let mut net = Net::line(2);
-    let max = config().max_frame_len;
+    let max = config().limits.max_frame_len;
     let fits = |len: usize| vec![7_u8; len];
     let Err(SendError::TooLong { len, .. }) =
         net.call(0, |node, now| node.broadcast(now, &[fits(max)]))
@@ -140,7 +140,7 @@ fn the_longest_message_that_may_be_sent_is_taken_by_the_receiver() {
     };
     let room = max - (len - max);
     net.call(0, |node, now| node.broadcast(now, &[fits(room)])).unwrap();
-    let count = config().max_packets - 5;
+    let count = config().limits.max_packets - 5;
     net.call(0, |node, now| node.broadcast(now, &vec!["p"; count])).unwrap();
     net.run_for(10);
     let events = net.take_events(1);
@@ -149,13 +149,11 @@ fn the_longest_message_that_may_be_sent_is_taken_by_the_receiver() {
 
 #[test]
 fn t11_a_full_neighbor_is_refused_and_the_others_get_the_message() {
-    let limits = Config {
-        max_frame_len: 1 << 10,
-        max_backlog_len: 2 << 10,
-        compressions: Compressions::NONE,
-        ..config()
-    };
-    let mut net = Net::with(3, limits);
+    let small = limited(|limits| {
+        limits.max_frame_len = 1 << 10;
+        limits.max_backlog_len = 2 << 10;
+    });
+    let mut net = Net::with(3, Config { compressions: Compressions::NONE, ..small });
     net.dial(0, 1);
     net.dial(0, 2);
     net.run_for(100);
@@ -184,9 +182,10 @@ fn t11_a_neighbor_that_takes_nothing_for_20_seconds_is_cut_and_named() {
     net.deafen((0, net.conn(0, 1)));
     net.run_for(5_000);
     net.broadcast(0, "x");
-    let unsent_len = net.nodes[0].routing_table().next().unwrap().backlog_len;
     net.run_for(19_999);
     assert_eq!(net.take_events(0), []);
+    let unsent_len = net.nodes[0].routing_table().next().unwrap().backlog_len;
+    assert!(unsent_len > 100);
     net.run_for(1);
     let lost = Event::PeerLost { id: net.id(1), reason: CloseReason::Stalled { unsent_len } };
     assert_eq!(net.take_events(0), [lost]);
@@ -260,7 +259,7 @@ fn what_came_plain_is_passed_on_plain_and_what_came_compressed_is_compressed() {
 fn a_message_that_another_id_makes_too_long_does_not_part_its_relay_from_others() {
     // What is stated where the id stands: nothing, by one that passes hearsay on, and a number.
     for (form, stated) in [(None, &b""[..]), (Some(1), &[7; 16])] {
-        let mut bench = Bench::with(Config { max_frame_len: 2_000, ..config() });
+        let mut bench = Bench::with(limited(|limits| limits.max_frame_len = 2_000));
         let from = bench.neighbor(1, "mallory", form);
         let legacy = bench.neighbor(2, "legacy", None);
         let extended = bench.neighbor(3, "extended", Some(2));
@@ -282,5 +281,33 @@ fn a_message_that_another_id_makes_too_long_does_not_part_its_relay_from_others(
         let lens = [longest(&mut bench, legacy), longest(&mut bench, extended)];
         assert!(lens.iter().flatten().all(|len| *len <= 2_000), "{form:?}: {lens:?}");
         assert_eq!(lens[1].is_some(), form.is_some(), "to whom it fits it goes");
+        let left_out = lens.iter().filter(|len| len.is_none()).count();
+        let unsent = bench.node.stats().refused;
+        assert_eq!((unsent.too_long, unsent.total()), (left_out as u64, left_out as u64));
     }
+}
+
+#[test]
+fn t8_a_message_is_compressed_once_for_each_method_however_many_neighbors_have_it() {
+    let methods: Vec<_> = Compressions::supported().iter().collect();
+    let config = Config { compress: Compress::Always, ..config() };
+    let mut bench = Bench::with(config);
+    let lists = methods.iter().map(|&method| Compressions::from_iter([method]));
+    let lists: Vec<_> = lists.chain([Compressions::NONE]).collect();
+    for (number, list) in lists.iter().cycle().take(lists.len() * 8).enumerate() {
+        let name = format!("peer{number}");
+        bench.neighbor(number + 1, &name, Some(2));
+        let peer = name.parse().unwrap();
+        bench.node.set_compressions(&peer, *list).unwrap();
+    }
+    let sender = bench.neighbor(200, "sender", Some(2));
+    bench.node.set_compressions(&"sender".parse().unwrap(), Compressions::NONE).unwrap();
+    let before = bench.node.stats().compressed;
+    let text = "hello ".repeat(200);
+    bench.call(|node, now| node.broadcast(now, &[&text])).unwrap();
+    let in_use = methods.len() as u64;
+    assert_eq!(bench.node.stats().compressed - before, in_use, "sent");
+    bench.receive(sender, &numbered("broadcast", "sender", 1, &text));
+    assert_eq!(bench.node.stats().relayed, lists.len() as u64 * 8);
+    assert_eq!(bench.node.stats().compressed - before, in_use * 2, "passed on");
 }

@@ -279,6 +279,9 @@ impl Pair {
                     self.nodes[index].handle_input(self.now, Input::Continue { conn });
                 }
                 Output::ResumeRead { .. } => {}
+                Output::HoldRead { conn } | Output::ReleaseRead { conn } => {
+                    panic!("{conn} is held")
+                }
                 Output::Event(event) => self.events[index].push(event),
             }
         }

@@ -5,23 +5,31 @@
 
 #[cfg(feature = "tls")]
 mod admission;
+mod alive;
 mod bench;
 mod bytes;
+mod catch_up;
 mod connecting;
 mod duplicate;
+mod eclipse;
 mod ending;
+mod eviction;
 mod flooding;
 mod hold;
 mod links;
+mod memory;
 #[cfg(feature = "tls")]
 mod middle;
 mod net;
+mod offers;
 #[cfg(feature = "tls")]
 mod own;
 mod peers;
 mod places;
 #[cfg(feature = "tls")]
 mod proofs;
+mod reading;
+mod records;
 mod renegotiate;
 mod requests;
 #[cfg(feature = "rsa")]
@@ -30,9 +38,11 @@ mod rsa;
 mod rsa_attacks;
 #[cfg(feature = "rsa")]
 mod rsa_fairness;
+mod search;
 #[cfg(feature = "tls")]
 mod secured;
 mod seeds;
+mod shares;
 #[cfg(feature = "tls")]
 mod signed;
 mod storm;
@@ -41,6 +51,7 @@ mod takeover;
 mod tap;
 #[cfg(feature = "rsa")]
 mod victim;
+mod window;
 
 /// A key for a connection. Making one takes a while, and no test depends on its being new.
 #[cfg(feature = "rsa")]

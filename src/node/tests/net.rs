@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{CloseMode, Config, Input, Node, Output};
+use super::super::{CloseMode, Config, Input, Limits, Node, Output};
 use crate::conn_id::ConnId;
 use crate::event::Event;
 use crate::time::{Instant, UnixTime};
@@ -40,8 +40,12 @@ pub(super) struct Net {
     in_flight: BTreeMap<Instant, VecDeque<(End, Parcel)>>,
     /// Ends whose bytes stay where they are: nothing is reported as sent.
     deaf: Vec<End>,
+    /// Ends whose bytes wait until they are let go.
+    held: BTreeMap<End, VecDeque<Bytes>>,
     /// Ends that are not read.
     paused: BTreeSet<End>,
+    /// Ends that are not read for longer, and what has arrived at them.
+    unread: BTreeMap<End, VecDeque<Parcel>>,
     /// Ends that have ended their sending side.
     finished: BTreeSet<End>,
     /// Ends whose peer has ended its sending side.
@@ -49,7 +53,15 @@ pub(super) struct Net {
 }
 
 pub(super) fn config() -> Config {
-    Config { max_outgoing: 0, ..Config::new(Protocol::new("mesh", "Plaintext")) }
+    let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
+    config.limits.max_outgoing = 0;
+    config
+}
+
+pub(super) fn limited(change: impl FnOnce(&mut Limits)) -> Config {
+    let mut config = config();
+    change(&mut config.limits);
+    config
 }
 
 pub(super) fn addr(node: usize) -> SocketAddr {
@@ -81,7 +93,9 @@ impl Net {
             links: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             deaf: Vec::new(),
+            held: BTreeMap::new(),
             paused: BTreeSet::new(),
+            unread: BTreeMap::new(),
             finished: BTreeSet::new(),
             ended: BTreeSet::new(),
         }
@@ -149,6 +163,28 @@ impl Net {
         self.deaf.push(end);
     }
 
+    /// From now on what this node sends on this connection waits.
+    pub(super) fn hold(&mut self, end: End) {
+        self.held.entry(end).or_default();
+    }
+
+    /// Sends the first frame of those that wait.
+    pub(super) fn take_one(&mut self, end: End) {
+        let Some(data) = self.held.get_mut(&end).and_then(VecDeque::pop_front) else { return };
+        let (conn, len) = (end.1, data.len());
+        self.send(end, Parcel::Data(data));
+        self.nodes[end.0].handle_input(self.now, Input::Sent { conn, len });
+        self.carry_out(end.0);
+    }
+
+    /// Sends all that waits, and holds nothing back any more.
+    pub(super) fn let_go(&mut self, end: End) {
+        while self.held.get(&end).is_some_and(|waiting| !waiting.is_empty()) {
+            self.take_one(end);
+        }
+        self.held.remove(&end);
+    }
+
     pub(super) fn conn(&self, from: usize, to: usize) -> ConnId {
         self.nodes[from].table.conn(&self.id(to)).unwrap()
     }
@@ -195,6 +231,17 @@ impl Net {
         let Some(parcels) = self.in_flight.remove(&self.now) else { return };
         for (end, parcel) in parcels {
             let (index, conn) = end;
+            if !self.links.contains_key(&end) && !matches!(parcel, Parcel::Refusal) {
+                continue;
+            }
+            let is_told = matches!(parcel, Parcel::Data(_) | Parcel::Fin);
+            if let Some(waiting) = self.unread.get_mut(&end).filter(|_| is_told) {
+                waiting.push_back(parcel);
+                continue;
+            }
+            if matches!(parcel, Parcel::Fin) {
+                self.ended.insert(end);
+            }
             let input = match &parcel {
                 Parcel::Open => Input::Connected { conn },
                 Parcel::Data(data) => Input::Received { conn, data },
@@ -202,12 +249,6 @@ impl Net {
                 Parcel::Refusal => Input::Closed { conn, error: Some(REFUSED.into()) },
                 Parcel::Reset => Input::Closed { conn, error: Some(RESET.into()) },
             };
-            if !self.links.contains_key(&end) && !matches!(parcel, Parcel::Refusal) {
-                continue;
-            }
-            if matches!(parcel, Parcel::Fin) {
-                self.ended.insert(end);
-            }
             if !self.close_finished(end) {
                 self.nodes[index].handle_input(self.now, input);
             }
@@ -233,7 +274,9 @@ impl Net {
                 Output::Dial { conn, addr } => self.connect((index, conn), addr),
                 Output::Transmit { conn, data } => {
                     let end = (index, conn);
-                    if !self.deaf.contains(&end) {
+                    if let Some(waiting) = self.held.get_mut(&end) {
+                        waiting.push_back(data);
+                    } else if !self.deaf.contains(&end) {
                         let len = data.len();
                         self.send(end, Parcel::Data(data));
                         self.nodes[index].handle_input(self.now, Input::Sent { conn, len });
@@ -245,6 +288,14 @@ impl Net {
                 Output::ResumeRead { conn } => {
                     self.paused.remove(&(index, conn));
                 }
+                Output::HoldRead { conn } => {
+                    self.unread.entry((index, conn)).or_default();
+                }
+                Output::ReleaseRead { conn } => {
+                    for parcel in self.unread.remove(&(index, conn)).unwrap_or_default() {
+                        self.post((index, conn), parcel);
+                    }
+                }
                 Output::Close { conn, mode: CloseMode::Flush } => {
                     self.send((index, conn), Parcel::Fin);
                     self.finished.insert((index, conn));
@@ -254,6 +305,7 @@ impl Net {
                     self.send((index, conn), Parcel::Reset);
                     self.links.remove(&(index, conn));
                     self.paused.remove(&(index, conn));
+                    self.unread.remove(&(index, conn));
                 }
                 #[cfg(feature = "rsa")]
                 Output::MakeRsaKey => {

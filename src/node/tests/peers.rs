@@ -1,7 +1,7 @@
 //! Peers lists: who is told, and who is dialled.
 
 use super::bench::{Bench, frame, handshake, id};
-use super::net::{Net, addr, config};
+use super::net::{Net, addr, config, limited};
 use crate::conn_id::ConnId;
 use crate::event::Direction;
 use crate::node::{CloseMode, Config, Input};
@@ -13,7 +13,7 @@ fn neighbors(net: &Net, index: usize) -> usize {
 
 #[test]
 fn nodes_that_join_one_seed_find_each_other() {
-    let mut net = Net::with(6, Config { max_outgoing: 8, ..config() });
+    let mut net = Net::with(6, limited(|limits| limits.max_outgoing = 8));
     for from in 1..6 {
         net.dial(from, 0);
         net.run_for(50);
@@ -25,7 +25,7 @@ fn nodes_that_join_one_seed_find_each_other() {
 
 #[test]
 fn no_more_peers_are_dialled_than_wanted() {
-    let mut net = Net::with(10, Config { max_outgoing: 3, ..config() });
+    let mut net = Net::with(10, limited(|limits| limits.max_outgoing = 3));
     for from in 1..10 {
         net.dial(from, 0);
         net.run_for(50);
@@ -46,7 +46,7 @@ fn with_no_peers_wanted_the_shape_stays() {
 
 #[test]
 fn only_addresses_that_this_node_has_reached_are_told() {
-    let mut net = Net::with(3, Config { max_outgoing: 8, ..config() });
+    let mut net = Net::with(3, limited(|limits| limits.max_outgoing = 8));
     // Node 1 announces an address where nobody answers.
     let lying = Config { out_addr: Some(addr(200).into()), ..config() };
     net.nodes[1] = crate::node::Node::new(lying, [9; 32], net.now, super::net::WALL).unwrap();
@@ -75,7 +75,7 @@ fn list(entries: &[(&str, Option<Address>)]) -> Vec<Vec<u8>> {
 }
 
 fn following() -> Bench {
-    Bench::with(Config { max_outgoing: 8, ..config() })
+    Bench::with(limited(|limits| limits.max_outgoing = 8))
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn told(bench: &mut Bench, conn: ConnId) -> Vec<PeerEntry> {
 
 #[test]
 fn a_list_names_every_neighbor_but_its_reader_and_no_more_than_32() {
-    let mut bench = Bench::with(Config { max_incoming: 200, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_incoming = 200));
     for number in 0..40_u64 {
         let conn = bench.accept(1);
         bench.receive(conn, &handshake(&format!("n{number}"), Some(number), None));
@@ -230,7 +230,7 @@ fn an_address_is_probed_by_one_probe_at_a_time() {
 
 #[test]
 fn a_list_is_cut_to_what_a_node_with_the_same_limits_takes() {
-    let mut bench = Bench::with(Config { max_frame_len: 1 << 10, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_frame_len = 1 << 10));
     for number in 0..60 {
         let name = format!("{number:z>66}");
         bench.dialed(number + 1, &name, Some(9));

@@ -1,9 +1,9 @@
 //! Strangers take the places of those who have yet to say who they are, and keep them.
 
 use super::bench::{Bench, frame, handshake, id};
-use super::net::{addr, config, ms};
+use super::net::{addr, limited, ms};
 use crate::error::CloseReason;
-use crate::node::{CloseMode, Config, Refused};
+use crate::node::{CloseMode, Refused};
 use crate::wire::{Compressions, Handshake, Protocol};
 
 #[test]
@@ -24,7 +24,7 @@ fn two_addresses_that_hold_all_places_keep_no_third_one_out() {
 
 #[test]
 fn where_all_have_as_many_places_each_keeps_its_own_for_a_second() {
-    let mut bench = Bench::with(Config { max_pending: 3, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_pending = 3));
     let first = bench.accept(1);
     bench.accept(2);
     bench.accept(3);
@@ -36,7 +36,7 @@ fn where_all_have_as_many_places_each_keeps_its_own_for_a_second() {
     assert!(accept(&mut bench).is_ok());
     assert_eq!(bench.closed(), [(first, CloseMode::Abort)]);
     // The newcomer has no more than the others, and takes no second place from them.
-    let two = Bench::with(Config { max_pending: 2, ..config() });
+    let two = Bench::with(limited(|limits| limits.max_pending = 2));
     let mut node = two.node;
     assert!(node.accept(ms(0), addr(1)).is_ok() && node.accept(ms(0), addr(2)).is_ok());
     assert_eq!(node.accept(ms(0), addr(1)), Err(Refused::TooManyPending));
@@ -44,7 +44,7 @@ fn where_all_have_as_many_places_each_keeps_its_own_for_a_second() {
 
 #[test]
 fn a_newcomer_that_is_not_let_in_takes_nobodys_place() {
-    let mut bench = Bench::with(Config { max_pending: 1, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_pending = 1));
     let waiting = bench.accept(1);
     bench.wait(2_000);
     let rule = crate::node::Rule {
@@ -63,7 +63,7 @@ fn a_newcomer_that_is_not_let_in_takes_nobodys_place() {
 
 #[test]
 fn who_was_refused_and_does_not_leave_keeps_nobody_out() {
-    let mut bench = Bench::with(Config { max_incoming: 2, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_incoming = 2));
     let mut refused = || {
         let conn = bench.accept(1);
         let other = Protocol::new("other", "Plaintext");

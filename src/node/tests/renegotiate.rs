@@ -71,7 +71,8 @@ fn what_is_no_list_is_ignored() {
     assert_eq!(list(&mut bench, conn, "no list"), [""; 0]);
     bench.receive(conn, &frame("renegotiate", "py", &["compression"]));
     bench.receive(conn, &frame("renegotiate", "py", &["broadcast", "x"]));
-    assert_eq!(bench.node.stats().ignored, 3);
+    let ignored = bench.node.stats().ignored;
+    assert_eq!((ignored.unreadable, ignored.unknown_flag, ignored.total()), (2, 1, 3));
     assert_eq!((held(&bench), bench.texts().len()), (Compressions::from_names(["gzip"]), 0));
 }
 
@@ -86,6 +87,8 @@ fn t37_a_list_that_changes_for_the_fifth_time_within_a_minute_ends_the_connectio
             assert_eq!(said.len(), 1, "minute {minute}, change {count}");
         }
         bench.wait(60_000);
+        // A py2p node that has been silent for a minute is told its methods again.
+        bench.forget();
     }
     for count in 0..5 {
         list(&mut bench, conn, lists[count % 2]);
@@ -143,6 +146,7 @@ fn t36_three_times_a_minute_and_nothing_long() {
     let answered: usize = (0..1_000).map(|_| resend(&mut bench, conn).len()).sum();
     assert_eq!(answered, 3);
     bench.wait(60_000);
+    bench.forget();
     whisper(&mut bench, conn, 65_536);
     assert_eq!(resend(&mut bench, conn).len(), 1);
     whisper(&mut bench, conn, 65_537);
@@ -163,11 +167,11 @@ fn a_frame_of_exactly_the_room_is_taken_and_one_byte_more_is_refused_and_counted
         let mut bench = Bench::new();
         let conn = bench.dialed(1, "py", None);
         let data = frame("whisper", "py", &["whisper", "x"]);
-        let max = bench.node.config().max_backlog_len;
+        let max = bench.node.config().limits.max_backlog_len;
         bench.node.connections.get_mut(&conn).unwrap().backlog_len = max - data.len() + spare;
         let sent =
             bench.call(|node, now| node.send_bytes(now, &id("py"), data.clone().into())).is_ok();
-        assert_eq!((sent, bench.node.stats().refused), (taken, u64::from(!taken)));
+        assert_eq!((sent, bench.node.stats().refused.queue_full), (taken, u64::from(!taken)));
         bench.input(Input::Sent { conn, len: max });
         assert_eq!(addr(1), bench.node.routing_table().next().unwrap().addr);
     }

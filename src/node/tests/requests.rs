@@ -1,7 +1,7 @@
 //! Locating a node, and whispering to one that is no neighbor.
 
 use super::bench::{Bench, frame, handshake, id};
-use super::net::{Net, addr, config};
+use super::net::{Net, addr, config, limited};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, LocateError, SendError, WhisperError};
 use crate::event::Event;
@@ -65,7 +65,7 @@ fn t34_a_node_that_nobody_knows_is_given_up_after_ten_seconds_once_and_forgotten
 
 #[test]
 fn what_cannot_be_asked_is_refused_at_once() {
-    let mut bench = Bench::with(Config { max_requests: 2, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_requests = 2));
     let me = bench.node.id();
     let locate = |bench: &mut Bench, id: NodeId| bench.call(|node, now| node.locate(now, &id));
     assert_eq!(locate(&mut bench, me), Err(SendError::Myself));
@@ -155,7 +155,8 @@ fn t34_only_the_answer_that_was_asked_for_counts() {
     let loopback = Address { host: "127.0.0.1".into(), port: 4_000 };
     bench.receive(teller, &answer(name, id("wanted"), Some(loopback)));
     assert_eq!(bench.dials(), []);
-    assert_eq!(bench.node.stats().ignored, 3);
+    let ignored = bench.node.stats().ignored;
+    assert_eq!((ignored.unasked, ignored.no_address, ignored.total()), (2, 1, 3));
     bench.receive(teller, &answer(name, id("wanted"), here()));
     assert_eq!(bench.dials().len(), 1);
 }
@@ -178,7 +179,7 @@ fn a_py2p_node_is_answered_from_the_own_table_and_only_with_addresses_that_were_
 
 #[test]
 fn a_question_is_passed_on_once_and_never_to_a_py2p_node() {
-    let mut bench = Bench::with(Config { max_requests: 8, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_requests = 8));
     let [asker, other] = [1, 2].map(|n| bench.neighbor(n, &format!("rs{n}"), Some(n as u64)));
     let py = bench.neighbor(3, "py", None);
     for (name, passed) in [("q1", 1), ("q1", 0), ("q2", 1), ("q3", 0)] {
@@ -283,4 +284,54 @@ fn a_node_that_may_not_be_dialled_is_not_said_to_be_lost() {
     bench.wait(10_000);
     let outcome = Err(WhisperError::NotDialable);
     assert_eq!(bench.events(), [Event::WhisperDone { request_id, outcome }]);
+}
+
+/// Locates a node, and waits until that is known.
+fn is_found(line: &mut Net, by: usize, id: NodeId) -> bool {
+    let asked = line.call(by, |node, now| node.locate(now, &id));
+    line.run_for(100);
+    let is_it = |event: &Event| matches!(event, Event::LocateDone { request_id, outcome: Ok(_) } if asked == Ok(*request_id));
+    line.take_events(by).iter().any(is_it)
+}
+
+#[test]
+fn t34_one_neighbor_that_asks_all_the_time_takes_no_answers_from_a_node_that_passes_that_on() {
+    // Who asks all at once, and who asks as often as it is heard.
+    for pause in [20_000, 100] {
+        let mut line = Net::line(5);
+        let found = [2, 3, 4].map(|index| line.id(index));
+        for step in 0..usize::try_from(60_000 / pause).unwrap() {
+            let count = if pause == 100 { 1 } else { [256, 256, 88][step] };
+            for number in 0..count {
+                let nobody = id(&format!("nobody{step}x{number}"));
+                line.call(0, |node, now| node.locate(now, &nobody)).unwrap();
+            }
+            line.run_for(1_000.min(pause));
+            if pause == 20_000 || step % 100 == 99 {
+                let is_found = found.map(|id| is_found(&mut line, 1, id));
+                assert_eq!(is_found[..2], [true, true], "{pause} {step}");
+                assert!(is_found[2] || pause == 100, "{step}");
+            }
+            line.run_for(pause.saturating_sub(1_300));
+        }
+        let passed_on = line.nodes[2].stats().frames.questions;
+        assert!((90..=256).contains(&passed_on), "{pause}: {passed_on}");
+    }
+}
+
+#[test]
+fn t34_neighbors_that_fill_the_memory_of_questions_leave_room_for_the_nodes_own() {
+    let mut bench = Bench::new();
+    bench.dialed(9, "reached", Some(9));
+    for number in 0..5 {
+        let conn = bench.neighbor(number, &format!("asker{number}"), Some(number as u64));
+        for question_number in 0..300 {
+            bench.receive(conn, &question(&format!("{number}q{question_number}"), "reached"));
+        }
+        let answers = bench.said(conn).len();
+        assert_eq!(answers, 300, "what is known needs no room");
+        bench.input(Input::Closed { conn, error: None });
+    }
+    assert_eq!(bench.node.usage().questions, 768);
+    assert!(bench.call(|node, now| node.locate(now, &id("far"))).is_ok());
 }

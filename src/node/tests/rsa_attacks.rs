@@ -154,7 +154,7 @@ fn every_fault_in_the_clear_ends_in_the_same_silence() {
 }
 
 #[test]
-fn every_fault_under_keys_ends_in_the_same_silence() {
+fn t46_every_fault_under_keys_ends_in_the_same_silence() {
     for has_end in [false, true] {
         let mut victim = Victim::new();
         let attacks = attacks_under_keys(&mut victim);
@@ -325,7 +325,7 @@ fn a_thousand_bad_connections_leave_nothing() {
 }
 
 #[test]
-fn no_two_connections_are_told_the_same_modulus() {
+fn t46_no_two_connections_are_told_the_same_modulus() {
     let mut victim = Victim::new();
     let mut told = BTreeSet::new();
     for _ in 0..super::victim::KEYS.len() {

@@ -60,7 +60,7 @@ fn the_measure_of_distributions_tells_equal_from_different() {
 /// then, and whether it takes longer for one cause than for another, they cannot show; against that
 /// there is the fresh key of each connection, and nothing else.
 #[test]
-fn when_a_connection_ends_does_not_tell_by_which_fault() {
+fn t46_when_a_connection_ends_does_not_tell_by_which_fault() {
     let own = super::rsa_key();
     let mut rng = SeededRng::from_seed([2; 32]);
     let other = sign_with(b"another", &own, Hash::Sha512, &mut rng).unwrap();
@@ -121,7 +121,7 @@ fn work_until_relayed(heavy_count: usize, is_first: bool) -> usize {
 }
 
 #[test]
-fn ten_neighbors_at_full_rate_hold_a_short_message_up_for_less_than_50_ms() {
+fn t47_ten_neighbors_at_full_rate_hold_a_short_message_up_for_less_than_50_ms() {
     let alone = work_until_relayed(0, true);
     let at_first = work_until_relayed(10, true);
     let later = work_until_relayed(10, false);

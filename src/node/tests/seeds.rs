@@ -55,8 +55,8 @@ fn t33_a_seed_is_tried_for_ever_after_pauses_that_double_up_to_five_minutes() {
 }
 
 #[test]
-fn t33_a_minute_of_good_life_makes_the_next_failure_the_first() {
-    for (life, max) in [(60_000, 1), (59_999, 1 << 7)] {
+fn t33_a_minute_of_good_life_makes_the_next_failure_the_first_and_ten_seconds_the_pause_short() {
+    for (life, max) in [(60_000, 1), (59_999, 2), (10_000, 2), (9_999, 1 << 7)] {
         let mut longest = Duration::ZERO;
         for seed in 0..50 {
             let mut bench = bench(seed);

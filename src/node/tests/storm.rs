@@ -1,7 +1,7 @@
 //! py2p nodes that pass broadcasts to and fro, and equal messages that are not echoes.
 
 use super::bench::{Bench, frame, frame_at, id, numbered};
-use super::net::{Net, config};
+use super::net::{Net, config, limited};
 use crate::error::{Refusal, SendError};
 use crate::node::Config;
 use crate::wire::{Origin, PathfindingMessage};
@@ -139,6 +139,8 @@ fn t21_thirty_equal_sends_to_a_py2p_node_are_thirty_messages_on_the_wire() {
     let report = bench.call(|node, now| node.broadcast(now, &["equal"])).unwrap();
     assert_eq!(report.queued(), 1);
     assert_eq!(report.refused(), [("py".parse().unwrap(), Refusal::DuplicateInFlight)]);
+    let unsent = bench.node.stats().refused;
+    assert_eq!((unsent.equal, unsent.total()), (1, 1));
     assert_eq!((bench.said(rs).len(), bench.said(py).len()), (1, 0));
     bench.wait(1_000);
     let report = bench.call(|node, now| node.broadcast(now, &["equal"])).unwrap();
@@ -162,7 +164,7 @@ fn own_messages_that_come_back_are_dropped_under_any_payload() {
 
 #[test]
 fn without_memory_messages_are_counted_as_overload() {
-    let mut bench = Bench::with(Config { max_seen_len: 64 << 10, ..config() });
+    let mut bench = Bench::with(limited(|limits| limits.max_seen_len = 64 << 10));
     let conn = bench.neighbor(1, "rs", Some(2));
     for sequence in 0..2_000 {
         bench.receive(conn, &numbered("broadcast", "rs", sequence, &sequence.to_string()));
@@ -253,4 +255,25 @@ fn a_stated_id_that_looks_like_an_origin_is_not_passed_on() {
     let sent = bench.sent(other);
     assert_eq!(Origin::decode(sent[0].stated_id()), None);
     assert_eq!(sent[0].stated_id(), sent[0].id().as_bytes());
+}
+
+#[test]
+fn t22_what_comes_late_does_not_go_to_py2p_nodes_which_would_stamp_it_anew() {
+    for (age, is_told) in [(50, true), (51, false), (90, false)] {
+        let mut bench = Bench::new();
+        let from = bench.neighbor(1, "from", Some(1));
+        let [old, new] = [(2, "old", None), (3, "new", Some(3))]
+            .map(|(at, name, link)| bench.neighbor(at, name, link));
+        bench.wait(age * 1_000 - 150);
+        bench.receive(from, &numbered("waterfall", "sender", 1, "late"));
+        assert_eq!(bench.said(new), ["waterfall broadcast late"]);
+        let told = bench.said(old);
+        assert_eq!(told.contains(&"waterfall broadcast late".to_owned()), is_told, "{age}");
+        let stats = bench.node.stats();
+        assert_eq!((stats.relayed, stats.catch_up.withheld), if is_told { (2, 0) } else { (1, 1) });
+        // What other py2p nodes say is as old as their clocks are wrong, and passed on.
+        let other = bench.neighbor(4, "other", None);
+        bench.receive(other, &frame("broadcast", "other", &["broadcast", "slow clock"]));
+        assert_eq!(bench.said(old), ["waterfall broadcast slow clock"]);
+    }
 }

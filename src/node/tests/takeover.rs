@@ -143,7 +143,7 @@ fn a_question_that_found_no_room_is_asked_again() {
     let mut bench = Bench::new();
     let busy = bench.neighbor(1, "victim", Some(11));
     let newcomer = bench.accept(1);
-    let full = bench.node.config().max_backlog_len;
+    let full = bench.node.config().limits.max_backlog_len;
     bench.node.connections.get_mut(&busy).unwrap().backlog_len = full;
     bench.receive(newcomer, &handshake("victim", Some(12), None));
     assert_eq!(bench.sent(busy).len(), 0);
@@ -259,4 +259,18 @@ fn a_py2p_nodes_whisper_under_the_word_of_this_crate_is_a_whisper() {
     let ask = Control::Ask(LinkName { yours: 1, mine: 2 });
     bench.receive(py, &frame("whisper", "py", &ask.encode()));
     assert_eq!((bench.said(py).len(), bench.texts()), (0, vec!["link?".to_owned()]));
+}
+
+#[test]
+fn t28_of_one_id_four_replaced_connections_are_read_on() {
+    let mut bench = Bench::new();
+    let conns: Vec<_> = (0..6).map(|_| bench.neighbor(1, "py", None)).collect();
+    assert_eq!(bench.node.incoming().0, 5);
+    let last = bench.neighbor(1, "py", None);
+    assert_eq!(bench.closed(), [], "forgotten with the greetings");
+    assert_eq!((bench.node.incoming().0, bench.neighbors()), (5, vec![(id("py"), last)]));
+    for (index, conn) in conns.iter().enumerate() {
+        bench.receive(*conn, &frame("whisper", "py", &["whisper", &index.to_string()]));
+    }
+    assert_eq!(bench.texts(), ["2", "3", "4", "5"], "the youngest");
 }

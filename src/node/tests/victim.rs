@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::super::{CloseMode, Config, Input, Node, Output};
-use super::net::{WALL, addr, config, ms};
+use super::net::{WALL, addr, limited, ms};
 use crate::conn_id::ConnId;
 use crate::event::Event;
 use crate::rsa::{KeySize, PrivateKey, PublicKey, SeededRng, encrypt_with};
@@ -50,18 +50,17 @@ pub(super) fn protocol() -> Protocol {
 
 impl Victim {
     pub(super) fn new() -> Self {
-        let handshake_timeout = HANDSHAKE_TIMEOUT;
-        let config = Config {
-            protocol: protocol(),
-            max_pending: 64,
+        let config = limited(|limits| {
+            limits.max_pending = 64;
+            limits.handshake_timeout = HANDSHAKE_TIMEOUT;
+            limits.progress_interval = HANDSHAKE_TIMEOUT;
             // What is above it never gets as far as what is tested here.
-            max_handshakes: 1_000_000,
-            max_handshake_burst: 1_000_000,
-            max_handshakes_per_ip: 1_000_000,
-            max_handshake_burst_per_ip: 1_000_000,
-            handshake_timeout,
-            ..config()
-        };
+            limits.max_handshakes = 1_000_000;
+            limits.max_handshake_burst = 1_000_000;
+            limits.max_handshakes_per_ip = 1_000_000;
+            limits.max_handshake_burst_per_ip = 1_000_000;
+        });
+        let config = Config { protocol: protocol(), ..config };
         let mut victim = Self {
             node: Node::new(config, [5; 32], ms(0), WALL).unwrap(),
             now: ms(0),
@@ -130,6 +129,7 @@ impl Victim {
             }
             Output::PauseRead { conn } => assert!(self.paused.insert(conn), "paused twice"),
             Output::ResumeRead { conn } => assert!(self.paused.remove(&conn), "resumed twice"),
+            Output::HoldRead { conn } | Output::ReleaseRead { conn } => panic!("{conn} is held"),
             Output::MakeRsaKey => self.orders += 1,
             Output::Close { conn, mode } => {
                 assert!(self.closed.insert(conn, (mode, self.now)).is_none(), "closed twice");
@@ -197,7 +197,9 @@ impl Victim {
 
     /// Connections and timers; what an attack may not leave behind.
     pub(super) fn used(&self) -> (usize, usize) {
-        (self.node.usage().connections, self.node.usage().timers)
+        let usage = self.node.usage();
+        // What is held for others has a timer of its own, and whoever is honest is part of that.
+        (usage.connections, usage.timers - usize::from(usage.history_count > 0))
     }
 }
 

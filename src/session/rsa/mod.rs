@@ -32,6 +32,9 @@ pub use packets::{bin_to_int, charlimit, chunk_len, construct_packets, int_to_bi
 use receiving::{Advance, Receiving};
 use sending::Sending;
 
+/// What a session takes beside its buffers: its keys, mostly.
+const SESSION_LEN: usize = 8 << 10;
+
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -187,6 +190,20 @@ impl RsaSession {
     #[must_use]
     pub fn take_transmit(&mut self) -> Option<Bytes> {
         self.transmits.pop_front()
+    }
+
+    /// About how many bytes of memory the session takes.
+    pub fn held_len(&self) -> usize {
+        let under_way = match &self.state {
+            State::Established { receiving, sending, .. } => {
+                let sending = sending.as_ref().map_or(0, Sending::held_len);
+                receiving.held_len().saturating_add(sending)
+            }
+            State::Exchanging(_) | State::Failed(_) => 0,
+        };
+        let ready = self.transmits.iter().map(Bytes::len);
+        let parts = [SESSION_LEN, under_way, self.input.capacity(), self.queued_len];
+        ready.chain(parts).fold(0, usize::saturating_add)
     }
 
     /// Whether there is nothing left to be encrypted or to be taken by

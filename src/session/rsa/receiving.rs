@@ -74,6 +74,12 @@ impl Receiving {
         }
     }
 
+    /// The bytes of memory that the message under way takes.
+    pub(super) fn held_len(&self) -> usize {
+        let message_len = self.message.as_ref().map_or(0, Bytes::len);
+        self.part.plain.capacity().saturating_add(message_len)
+    }
+
     /// Whether a message has begun and is not over.
     pub(super) fn is_mid_message(&self) -> bool {
         self.message.is_some() || self.part.left.is_some()

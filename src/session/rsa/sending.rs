@@ -45,6 +45,12 @@ impl Sending {
         Ok(Self { parts, chunk, ciphertext: Vec::new() })
     }
 
+    /// The bytes of memory that the message under way takes.
+    pub(super) fn held_len(&self) -> usize {
+        let left = self.parts.iter().map(Bytes::len);
+        left.fold(self.ciphertext.capacity(), usize::saturating_add)
+    }
+
     /// Encrypts the next blocks, for one unit of the budget; true if they were the last.
     pub(super) fn advance(
         &mut self,

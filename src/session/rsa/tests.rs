@@ -136,7 +136,7 @@ fn a_session_repeats_to_the_byte() {
 }
 
 #[test]
-fn a_step_does_no_more_than_its_budget_and_serves_both_directions() {
+fn t47_a_step_does_no_more_than_its_budget_and_serves_both_directions() {
     let (mut server, client, mut rng) = established();
     let signature = sign_with(&[7; 300], &client, Hash::Md5, &mut rng).unwrap();
     let record = [part(&[7; 300], &mut rng), part(&signature, &mut rng)].concat();
@@ -190,7 +190,7 @@ fn wrong_requests_are_refused_at_their_first_wrong_byte() {
 }
 
 #[test]
-fn sizes_that_cannot_work_are_refused_before_anything_is_read_for_them() {
+fn t45_sizes_that_cannot_work_are_refused_before_anything_is_read_for_them() {
     let outcome = |text: &str| {
         let [mut client, _] = pair();
         let _ = client.step(usize::MAX).unwrap();

@@ -24,6 +24,10 @@ pub use context::TlsContext;
 /// The most bytes that wait for a step.
 const MAX_BUFFERED_LEN: usize = 64 << 10;
 
+/// What a session takes beside its input: a link at rest takes half of it, and the other half is as
+/// long as the longest record that may be there in part.
+const SESSION_LEN: usize = 32 << 10;
+
 /// What the secret of a connection is derived for, that both ends can name it by.
 const BINDING_LABEL: &[u8] = b"EXPORTER-rs2p-mesh-binding-v1";
 
@@ -168,6 +172,11 @@ impl TlsSession {
         let mut data = Vec::new();
         while self.connection.wants_write() && self.connection.write_tls(&mut data).is_ok() {}
         (!data.is_empty()).then(|| data.into())
+    }
+
+    /// About how many bytes of memory the session takes.
+    pub fn held_len(&self) -> usize {
+        self.input.capacity().saturating_add(SESSION_LEN)
     }
 
     /// Whether both ends have proven their keys.

@@ -22,11 +22,15 @@ pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, CompressionError> {
     }
 }
 
-pub(super) fn decompress(data: &[u8], max_len: usize) -> Result<Vec<u8>, CompressionError> {
+pub(super) fn decompress(
+    data: &[u8],
+    max_len: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CompressionError> {
     if !data.starts_with(MAGIC) {
         return Err(CompressionError::Malformed);
     }
-    run_all(|| Ok(Decompress::new(true)), MAGIC, data, max_len)
+    run_all(|| Ok(Decompress::new(true)), MAGIC, data, max_len, out)
 }
 
 impl Stream for Decompress {

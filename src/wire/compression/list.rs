@@ -24,6 +24,7 @@ impl Compressions {
     pub const NONE: Self = Self { methods: [None; 3] };
 
     /// Every method of this build, in order of preference.
+    #[inline(never)]
     pub fn supported() -> Self {
         Compression::all().filter(|method| method.is_supported()).collect()
     }
@@ -45,8 +46,8 @@ impl Compressions {
 
     /// The names as a JSON list, laid out as py2p's: `["gzip", "bz2"]`.
     pub fn to_json(&self) -> String {
-        let names: Vec<String> = self.iter().map(|method| json::quote(method.name())).collect();
-        format!("[{}]", names.join(", "))
+        let mut names = self.iter().map(|method| json::quote(method.name()));
+        json::write_list(&mut || names.next())
     }
 
     /// The methods in order.

@@ -17,6 +17,7 @@ mod xz;
 mod zlib;
 
 pub use list::Compressions;
+pub(super) use stream::work_of;
 #[cfg(not(feature = "bzip2"))]
 use unsupported as bz2;
 #[cfg(not(feature = "xz"))]
@@ -66,6 +67,16 @@ impl Compression {
         }
     }
 
+    /// How many times as long a byte takes to be unpacked as one of `gzip` does, rounded down: text of
+    /// 4 MiB took 760 ms by `bz2` and 130 ms by `lzma`.
+    pub(crate) const fn weight(self) -> usize {
+        match self {
+            Self::Gzip => 1,
+            Self::Bz2 => 16,
+            Self::Lzma => 4,
+        }
+    }
+
     /// Compresses `data` as one piece.
     ///
     /// # Errors
@@ -91,10 +102,22 @@ impl Compression {
     /// 32 MiB of working memory (so does everything that `xz -9` writes);
     /// [`CompressionError::Unsupported`] where this build lacks the method.
     pub fn decompress(self, data: &[u8], max_len: usize) -> Result<Vec<u8>, CompressionError> {
+        let mut out = Vec::new();
+        self.decompress_into(data, max_len, &mut out)?;
+        Ok(out)
+    }
+
+    /// The same, appending to an empty `out`, which grows with what is unpacked in vain, too.
+    pub(crate) fn decompress_into(
+        self,
+        data: &[u8],
+        max_len: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CompressionError> {
         match self {
-            Self::Gzip => zlib::decompress(data, max_len),
-            Self::Bz2 => bz2::decompress(data, max_len),
-            Self::Lzma => xz::decompress(data, max_len),
+            Self::Gzip => zlib::decompress(data, max_len, out),
+            Self::Bz2 => bz2::decompress(data, max_len, out),
+            Self::Lzma => xz::decompress(data, max_len, out),
         }
     }
 }

@@ -52,8 +52,17 @@ pub(super) fn run(
 fn reserve(out: &mut Vec<u8>, max_len: usize) {
     if out.len() == out.capacity() {
         let ceiling = max_len.saturating_add(1).saturating_sub(out.len()).max(1);
-        out.reserve_exact(out.len().max(1_024).min(ceiling));
+        out.reserve_exact(out.len().max(FIRST_ROOM).min(ceiling));
     }
+}
+
+const FIRST_ROOM: usize = 1_024;
+
+/// How many bytes a decoder has made that appended to this. Where it has more room than it would have
+/// made for what is there, some of it was thrown away, and the room tells how much at most.
+pub(in crate::wire) fn work_of(out: &Vec<u8>) -> usize {
+    let usual = out.len().saturating_mul(2).max(FIRST_ROOM);
+    if out.capacity() > usual { out.capacity() } else { out.len() }
 }
 
 /// Why one stream was not run to its end.
@@ -82,25 +91,25 @@ pub(super) fn run_all<S: Stream>(
     magic: &[u8],
     data: &[u8],
     max_len: usize,
-) -> Result<Vec<u8>, CompressionError> {
+    out: &mut Vec<u8>,
+) -> Result<(), CompressionError> {
     /// Each stream costs its decoder's set-up, so a body of many empty ones would cost far more
     /// than its length; a sender that keeps to the protocol writes one.
     const MAX_STREAMS: usize = 4;
 
-    let mut out = Vec::new();
     let mut rest = data;
     for index in 0..MAX_STREAMS {
         let before = out.len();
-        match run(make()?, rest, &mut out, max_len) {
+        match run(make()?, rest, out, max_len) {
             Ok(used) => rest = rest.get(used..).unwrap_or_default(),
             Err(StreamError::Refused(CompressionError::Malformed)) if index > 0 => {
                 out.truncate(before);
-                return Ok(out);
+                return Ok(());
             }
             Err(error) => return Err(error.into()),
         }
         if !rest.starts_with(magic) {
-            return Ok(out);
+            return Ok(());
         }
     }
     Err(CompressionError::Malformed)

@@ -6,6 +6,6 @@ pub(super) fn compress(_: &[u8]) -> Result<Vec<u8>, CompressionError> {
     Err(CompressionError::Unsupported)
 }
 
-pub(super) fn decompress(_: &[u8], _: usize) -> Result<Vec<u8>, CompressionError> {
+pub(super) fn decompress(_: &[u8], _: usize, _: &mut Vec<u8>) -> Result<(), CompressionError> {
     Err(CompressionError::Unsupported)
 }

@@ -28,12 +28,17 @@ pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, CompressionError> {
     }
 }
 
-pub(super) fn decompress(data: &[u8], max_len: usize) -> Result<Vec<u8>, CompressionError> {
+pub(super) fn decompress(
+    data: &[u8],
+    max_len: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CompressionError> {
     run_all(
         || Xz::new_auto_decoder(MEMORY_LIMIT, 0).map_err(|_| CompressionError::Memory),
         MAGIC,
         data,
         max_len,
+        out,
     )
 }
 

@@ -1,12 +1,12 @@
 //! `gzip`: zlib streams and gzip containers.
 
+use std::io::{ErrorKind, Read};
+
+use flate2::bufread::GzDecoder;
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::CompressionError;
 use super::stream::{Step, Stream, run};
-
-/// Largest window, as Python's zlib opens every stream.
-const WINDOW_BITS: u8 = 15;
 
 /// Above this many bytes speed matters more than the last percent: 1 MiB costs several times
 /// as much at the default level as at the lowest.
@@ -31,18 +31,56 @@ pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, CompressionError> {
     }
 }
 
-pub(super) fn decompress(data: &[u8], max_len: usize) -> Result<Vec<u8>, CompressionError> {
-    let decoder = match *data {
-        [0x1f, 0x8b, ..] => Decompress::new_gzip(WINDOW_BITS),
+pub(super) fn decompress(
+    data: &[u8],
+    max_len: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CompressionError> {
+    match *data {
+        [0x1f, 0x8b, ..] => run(Container::new(data), data, out, max_len)?,
         // RFC 1950: method 8, and a check over the first two bytes.
         [cmf, flg, ..] if cmf & 0x0f == 8 && u16::from_be_bytes([cmf, flg]) % 31 == 0 => {
-            Decompress::new(true)
+            run(Decompress::new(true), data, out, max_len)?
         }
         _ => return Err(CompressionError::Malformed),
     };
-    let mut out = Vec::new();
-    run(decoder, data, &mut out, max_len)?;
-    Ok(out)
+    Ok(())
+}
+
+/// A gzip container, which both back ends read in this way alone.
+struct Container<'a> {
+    decoder: GzDecoder<&'a [u8]>,
+    len: usize,
+}
+
+impl<'a> Container<'a> {
+    fn new(data: &'a [u8]) -> Self {
+        Self { decoder: GzDecoder::new(data), len: data.len() }
+    }
+}
+
+impl Stream for Container<'_> {
+    /// Its input is what it was made with.
+    fn step(&mut self, _: &[u8], out: &mut Vec<u8>) -> Result<Step, CompressionError> {
+        let mut piece = [0; 1_024];
+        let room = out.capacity().saturating_sub(out.len()).min(piece.len());
+        let piece = piece.get_mut(..room).unwrap_or_default();
+        match self.decoder.read(piece) {
+            Ok(0) => Ok(Step::End),
+            Ok(len) => {
+                out.extend_from_slice(piece.get(..len).unwrap_or_default());
+                Ok(Step::Going)
+            }
+            // It has taken all that there is, and makes nothing of it.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Step::Going),
+            Err(_) => Err(CompressionError::Malformed),
+        }
+    }
+
+    fn used(&self) -> u64 {
+        let left = self.decoder.get_ref().len();
+        u64::try_from(self.len.saturating_sub(left)).unwrap_or(u64::MAX)
+    }
 }
 
 impl Stream for Decompress {

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Of how many places one is tried.
+const STRIDE: usize = if cfg!(debug_assertions) { 3 } else { 1 };
+
 /// What is done at one place in one of the two streams.
 #[derive(Clone, Copy, Debug)]
 enum Tampering {
@@ -70,13 +73,14 @@ struct Tally {
     reasons: [BTreeSet<String>; 2],
 }
 
-/// Does this at every place of both streams, up to the end of the handshakes.
+/// Does this at every place of both streams, up to the end of the handshakes; without optimization,
+/// which makes minutes of it, at every third.
 fn everywhere(tamperings: &[Tampering]) -> Tally {
     let mut trio = Trio::new();
     let said = trio.opening();
     let mut tally = Tally::default();
     for side in [0, 1] {
-        for at in 0..said[side].len() {
+        for at in (side..said[side].len()).step_by(STRIDE) {
             for &tampering in tamperings {
                 let name = format!("{tampering:?} at {at} of {side}");
                 let outcome = trio.attack(&name, tamper(tampering, side, at));
@@ -90,7 +94,7 @@ fn everywhere(tamperings: &[Tampering]) -> Tally {
             }
         }
     }
-    assert!(tally.cases > 2_000 * tamperings.len(), "{} cases", tally.cases);
+    assert!(tally.cases * STRIDE > 2_000 * tamperings.len(), "{} cases", tally.cases);
     tally
 }
 

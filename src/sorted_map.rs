@@ -4,16 +4,18 @@ use std::{fmt, mem, vec};
 
 /// A sorted vector with a map's interface: for dozens of entries, or thousands that seldom
 /// change, since adding and removing one moves those behind it. There it is as fast as a
-/// [`BTreeMap`], of which each type of entry would add twelve kilobytes to every program.
+/// [`BTreeMap`], of which each type of entry would add twelve kilobytes to every program. What is
+/// longer than a call is not inlined, for the same reason.
 ///
 /// [`BTreeMap`]: std::collections::BTreeMap
-pub(super) struct SortedMap<K, V> {
+pub(crate) struct SortedMap<K, V> {
     entries: Vec<(K, V)>,
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
     /// Puts a value in the place of the one that the key had, and returns that.
-    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+    #[inline(never)]
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.find(&key) {
             Ok(index) => self.entries.get_mut(index).map(|entry| mem::replace(&mut entry.1, value)),
             Err(index) => {
@@ -23,58 +25,60 @@ impl<K: Ord, V> SortedMap<K, V> {
         }
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    #[inline(never)]
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let index = self.find(key).ok()?;
         Some(self.entries.remove(index).1)
     }
 
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let index = self.find(key).ok()?;
         self.entries.get_mut(index).map(|(_, value)| value)
     }
 
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
         self.entries.retain(|(key, value)| keep(key, value));
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.entries.iter_mut().map(|(_, value)| value)
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         let index = self.find(key).ok()?;
         self.entries.get(index).map(|(_, value)| value)
     }
 
-    pub(super) fn contains_key(&self, key: &K) -> bool {
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
         self.find(key).is_ok()
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.entries.iter_mut().map(|(key, value)| (&*key, value))
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
         self.entries.iter().map(|(key, _)| key)
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Where a key stands, or would stand.
+    #[inline(never)]
     fn find(&self, key: &K) -> Result<usize, usize> {
         self.entries.binary_search_by(|(other, _)| other.cmp(key))
     }

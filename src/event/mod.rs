@@ -1,6 +1,16 @@
 //! What a mesh tells its user.
+//!
+//! Knows what can happen, what is told of a neighbor, and what became of a message, as plain values.
+//! Does not know how a node finds it out, nor how it reaches the user.
+
+mod explanation;
+mod record;
 
 use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use explanation::{DropReason, Explanation, Fate};
+pub use record::{Favor, Incident, PeerNote, PeerRecord};
 
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, LocateError, Refusal, WhisperError};
@@ -23,7 +33,7 @@ pub enum Event {
     /// A message for the user.
     Message(Delivery),
     /// A peer became a neighbor: the handshakes on a connection are done.
-    PeerJoined(PeerInfo),
+    PeerJoined(Box<PeerInfo>),
     /// A neighbor is no longer one.
     PeerLost {
         /// Which one.
@@ -45,6 +55,21 @@ pub enum Event {
         request_id: RequestId,
         /// Whether the node was met and its queue took the message.
         outcome: Result<(), WhisperError>,
+    },
+    /// A turn of the event loop took longer than a second; nobody was served meanwhile. Where the
+    /// machine was not asleep or overloaded, the program's own function did that which judges who
+    /// may join, or its logger: no other code of a program runs on the loop.
+    LoopHeldUp {
+        /// How long the turn took.
+        took: Duration,
+    },
+    /// Nearly all that others send is stamped so that it counts as too old, or as of the future:
+    /// this machine's clock may be wrong. At most once a minute, as long as that is so. Whoever
+    /// sends more than all others together can make it look so.
+    ClockSuspect {
+        /// How far the others' clocks are ahead of this one, in seconds: the median of the last
+        /// messages.
+        ahead_secs: i64,
     },
     /// A connection that this node dialled leads to a neighbor now. Where the peer was one before
     /// by another connection, this one replaces that.
@@ -130,8 +155,45 @@ pub struct PeerInfo {
     pub is_extended: bool,
     /// When it became a neighbor, by this node's calendar clock.
     pub since: UnixTime,
+    /// How long it last took to answer a ping; `None` for one that was never asked: it has not been
+    /// silent long enough, or is a py2p node.
+    pub round_trip: Option<Duration>,
     /// The bytes that wait to be sent to it.
     pub backlog_len: usize,
+    /// What has gone over the connection.
+    // Boxed, as what follows is: events are moved a lot, and most are messages.
+    pub traffic: Box<PeerTraffic>,
+    /// The last thing that went wrong with it. There is more in
+    /// [`MeshSocket::peer_record`](crate::MeshSocket::peer_record).
+    pub last_error: Option<Box<PeerNote>>,
+}
+
+/// What is known of the bytes that were queued for a neighbor of a closed node, which did not show
+/// that it took them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leftover {
+    /// So many were left on this machine.
+    Unsent(usize),
+    /// This machine's system took all, and whether the neighbor got them nobody knows.
+    Unconfirmed,
+}
+
+/// What has gone over the connection to a neighbor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerTraffic {
+    /// Frames that it sent.
+    pub frames_in: u64,
+    /// Frames put into its queue.
+    pub frames_out: u64,
+    /// Bytes of the frames that it sent, as they came out of its encryption.
+    pub bytes_in: u64,
+    /// Bytes put into its queue.
+    pub bytes_out: u64,
+    /// Broadcasts that it brought before anybody else did: how useful it is.
+    pub fresh: u64,
+    /// Frames that were meant for it and not put into its queue: see [`Refusal`].
+    pub refused: u64,
 }
 
 /// What became of a message at this node's own neighbors.
