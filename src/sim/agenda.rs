@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::link::{End, LinkId, Segment};
+use super::link::{End, LinkId};
 use super::world::NodeIndex;
 use crate::conn_id::ConnId;
 use crate::error::NetworkError;
@@ -27,10 +27,12 @@ pub(super) enum Step {
     ClockSet { machine: NodeIndex },
     /// A dial has been answered.
     Connected { link: LinkId },
-    /// A piece of a stream arrives.
-    Arrive { link: LinkId, side: usize, segment: Segment },
+    /// The next piece of a stream arrives.
+    Arrive { link: LinkId, side: usize },
     /// A paused connection may have another turn.
     Continue { machine: NodeIndex, life: u64, conn: ConnId },
+    /// A machine reads on from a connection that its node had it not read.
+    ReadOn { machine: NodeIndex, life: u64, conn: ConnId },
     /// An end learns that its connection is gone.
     Broken { end: End, error: Option<NetworkError> },
     /// A machine looks at its calendar clock, which runs fast or slow.
@@ -42,22 +44,32 @@ pub(super) enum Step {
     Key { machine: NodeIndex, life: u64 },
     /// A receiver may read on.
     Unstall { link: LinkId, side: usize },
+    /// A node that is closing must be closed.
+    Stopped { machine: NodeIndex, life: u64 },
+    /// A machine's table of descriptors has room again.
+    Free { machine: NodeIndex },
     /// A machine that stood still goes on.
     Resume { machine: NodeIndex },
 }
 
-#[derive(Debug)]
-struct Scheduled {
+/// When something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
     at: Instant,
     /// Of things at one instant, the one that was planned first comes first.
     number: u64,
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    place: Place,
     step: Step,
 }
 
 impl Ord for Scheduled {
     /// Reversed: the heap gives the greatest, and the earliest is wanted.
     fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.number).cmp(&(self.at, self.number))
+        other.place.cmp(&self.place)
     }
 }
 
@@ -84,8 +96,20 @@ pub(super) struct Agenda {
 
 impl Agenda {
     pub(super) fn push(&mut self, at: Instant, step: Step) {
+        let place = self.place(at);
+        self.push_at(place, step);
+    }
+
+    /// Plans something without saying what: whoever has much to plan, one after the other, keeps it,
+    /// and [pushes](Self::push_at) the first.
+    pub(super) fn place(&mut self, at: Instant) -> Place {
         self.last_number += 1;
-        self.heap.push(Scheduled { at, number: self.last_number, step });
+        Place { at, number: self.last_number }
+    }
+
+    /// Says what happens at a place.
+    pub(super) fn push_at(&mut self, place: Place, step: Step) {
+        self.heap.push(Scheduled { place, step });
     }
 
     /// How many things are going to happen.
@@ -96,10 +120,10 @@ impl Agenda {
 
     /// Takes the first thing that happens until `end`.
     pub(super) fn pop_until(&mut self, end: Instant) -> Option<(Instant, Step)> {
-        if self.heap.peek()?.at > end {
+        if self.heap.peek()?.place.at > end {
             return None;
         }
-        self.heap.pop().map(|scheduled| (scheduled.at, scheduled.step))
+        self.heap.pop().map(|scheduled| (scheduled.place.at, scheduled.step))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::check::Ledger;
+use super::ledger::Ledger;
 use crate::error::SendError;
 use crate::event::{Event, SendReport};
 use crate::node::{Node, Whispered};
@@ -49,7 +49,9 @@ impl<'a> Context<'a> {
     /// The node's.
     pub fn broadcast<P: AsRef<[u8]>>(&mut self, packets: &[P]) -> Result<SendReport, SendError> {
         let report = self.node.broadcast(self.now, packets)?;
-        self.ledger.note_sent(self.now, self.node.id(), packets.iter().map(AsRef::as_ref));
+        let (wall, id) = (self.node.wall(self.now), self.node.id());
+        let packets = packets.iter().map(AsRef::as_ref);
+        self.ledger.note_broadcast((self.now, wall), id, false, packets);
         Ok(report)
     }
 

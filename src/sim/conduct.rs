@@ -2,11 +2,12 @@
 //!
 //! A message is passed on in the turn in which it is met, once to each neighbor, and never to the
 //! one that it came from. So the broadcasts that one neighbor is sent in a turn are at most those
-//! that the node has taken from others in it, and those of its own user.
+//! that the node has taken from others in it, and those of its own user. What goes beyond that, to
+//! all neighbors together, is what the node says it has sent because it had been missed.
 
 use bytes::Bytes;
 
-use super::check::Life;
+use super::ledger::Life;
 use crate::conn_id::ConnId;
 use crate::node::Stats;
 use crate::wire::{Compressions, DecodeLimits, Flag, PathfindingMessage};
@@ -21,6 +22,8 @@ pub(super) struct Conduct {
     frames: Vec<Frame>,
     /// How many messages it had sent for its user, or again, before.
     own_before: u64,
+    /// How many it had sent because a neighbor had missed them.
+    missed_before: u64,
 }
 
 /// A frame that a node has transmitted.
@@ -66,6 +69,11 @@ impl Conduct {
         let own_now = stats.sent.saturating_add(stats.resent);
         let own = usize::try_from(own_now.saturating_sub(self.own_before)).unwrap_or(usize::MAX);
         self.own_before = own_now;
+        // A number that comes behind its message is passed on as that was.
+        let missed_now = stats.catch_up.sent.saturating_add(stats.catch_up.numbered);
+        let missed = missed_now.saturating_sub(self.missed_before);
+        let mut missed_left = usize::try_from(missed).unwrap_or(usize::MAX);
+        self.missed_before = missed_now;
         frames.sort_unstable_by_key(|frame| frame.to);
         let fault = frames.chunk_by(|a, b| a.to == b.to).find_map(|frames| {
             let to = frames.first()?.to;
@@ -75,9 +83,12 @@ impl Conduct {
             let is_over = frames.len() > most;
             let sent =
                 if is_over { frames.iter().filter(|it| it.is_broadcast()).count() } else { 0 };
-            (sent > most).then(|| {
+            let rest = missed_left.checked_sub(sent.saturating_sub(most));
+            missed_left = rest.unwrap_or(0);
+            rest.is_none().then(|| {
                 format!(
-                    "node {} was sent {sent} broadcasts for {taken} of others and {own} own",
+                    "node {} was sent {sent} broadcasts for {taken} of others and {own} own, and \
+                    {missed} were missed",
                     to.0
                 )
             })
@@ -98,7 +109,7 @@ impl Frame {
 }
 
 /// Whether a message is one that nodes pass on to everybody.
-fn is_broadcast(message: &PathfindingMessage) -> bool {
+pub(super) fn is_broadcast(message: &PathfindingMessage) -> bool {
     let main = Flag::parse(message.msg_type());
     let is_other = matches!(
         message.sub_flag(),
@@ -123,6 +134,16 @@ mod tests {
     /// A turn in which broadcasts came from some machines, one was made by the user if `is_own`,
     /// and one went to each of others.
     fn judge(taken: &[usize], is_own: bool, sent_to: &[usize]) -> Result<(), String> {
+        judge_with(taken, is_own, 0, sent_to)
+    }
+
+    /// A turn in which so many broadcasts went out because they had been missed.
+    fn judge_with(
+        taken: &[usize],
+        is_own: bool,
+        missed: u64,
+        sent_to: &[usize],
+    ) -> Result<(), String> {
         let mut conduct = Conduct::default();
         conduct.begin_turn();
         for from in taken {
@@ -133,7 +154,17 @@ mod tests {
         }
         conduct.note_frame(frame(1, b"whisper"));
         let frames = conduct.end_turn().unwrap();
-        conduct.judge(&Stats { sent: u64::from(is_own), ..Stats::default() }, frames)
+        let mut stats = Stats { sent: u64::from(is_own), ..Stats::default() };
+        stats.catch_up.sent = missed;
+        conduct.judge(&stats, frames)
+    }
+
+    #[test]
+    fn what_was_missed_comes_on_top_as_often_as_the_node_says_so() {
+        assert_eq!(judge_with(&[], false, 3, &[2, 3, 2]), Ok(()));
+        assert!(judge_with(&[], false, 2, &[2, 3, 2]).is_err(), "once more");
+        assert_eq!(judge_with(&[1], true, 1, &[2, 2, 2, 3, 3, 1]), Ok(()));
+        assert!(judge_with(&[1], true, 1, &[2, 2, 2, 3, 3, 3]).is_err());
     }
 
     #[test]

@@ -1,16 +1,24 @@
 //! Dials: on their way, taken or refused, and answered.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use super::agenda::Step;
 use super::app::App;
 use super::link::{End, Link, LinkId, Pipe};
 use super::machine::{addr_of, index_of};
+use super::strain::BACKLOG;
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
 use crate::node::Input;
 
 const REFUSED: std::io::ErrorKind = std::io::ErrorKind::ConnectionRefused;
+
+/// The kind that a full table of descriptors comes under, which has none of its own.
+const EXHAUSTED: std::io::ErrorKind = std::io::ErrorKind::Other;
+
+/// The pieces in which bytes arrive at outsiders, and from them.
+const OUTSIDERS_PIECES: RangeInclusive<usize> = 1..=64 << 10;
 
 /// The name of a connection that the machine has taken and its node has not yet. No node names one
 /// so.
@@ -20,6 +28,11 @@ impl<A: App> World<A> {
     pub(super) fn start_dial(&mut self, index: NodeIndex, conn: ConnId, addr: SocketAddr) {
         let from = self.end(index, conn);
         self.note(index, format_args!("{conn} dial {addr}"));
+        if self.machines.get(index).is_some_and(|machine| machine.full_until.is_some()) {
+            let error = Some(EXHAUSTED.into());
+            self.agenda.push(self.now, Step::Broken { end: from, error });
+            return;
+        }
         let to = index_of(addr).filter(|&to| to < self.machines.len());
         let latency = self.link_options.latency.draw(&mut self.rng);
         match to {
@@ -43,9 +56,10 @@ impl<A: App> World<A> {
         }
         let latency = self.link_options.latency.draw(&mut self.rng);
         let Some(machine) = self.machines.get_mut(index) else { return };
+        machine.dialed += 1;
         let is_refused = machine.refusals > 0;
         machine.refusals = machine.refusals.saturating_sub(1);
-        if is_refused || machine.node.is_none() {
+        if is_refused || !machine.is_up() {
             self.note(index, format_args!("refuses n{}", from.machine));
             let error = Some(REFUSED.into());
             self.agenda.push(self.now + latency, Step::Broken { end: from, error });
@@ -66,7 +80,15 @@ impl<A: App> World<A> {
         let id = self.last_link;
         let to = self.end(to, UNNAMED);
         let back = self.return_options.as_ref().unwrap_or(&self.link_options);
-        let pipes = [&self.link_options, back].map(|options| Pipe::new(options.clone(), self.now));
+        let has_outsider = [from, to].iter().any(|end| self.outside(end.machine).is_some());
+        let pipes = [&self.link_options, back].map(|options| {
+            let mut options = options.clone();
+            if has_outsider {
+                // Some send megabytes for nothing, which in single bytes would take for ever.
+                options.chunk_len = OUTSIDERS_PIECES;
+            }
+            Pipe::new(options, self.now)
+        });
         self.links.insert(id, Link::new(from, to, pipes));
         if let Some(machine) = self.machines.get_mut(from.machine) {
             machine.links.insert(from.conn, id);
@@ -79,7 +101,17 @@ impl<A: App> World<A> {
         if link.is_some_and(|link| !self.links.contains_key(&link)) {
             return;
         }
-        let accepted = self.call(index, |node, now| node.accept(now, addr)).and_then(Result::ok);
+        if let Some(machine) = self.machines.get_mut(index).filter(|it| it.full_until.is_some()) {
+            if machine.untaken.len() < BACKLOG {
+                machine.untaken.push(Step::Accept { machine: index, addr, link });
+            } else if let Some(link) = link {
+                self.turn_away(link);
+            }
+            return;
+        }
+        let outsiders = self.name_incoming(index);
+        let accepted = outsiders
+            .or_else(|| self.call(index, |node, now| node.accept(now, addr)).and_then(Result::ok));
         self.check_incoming(index);
         match accepted {
             Some(conn) => self.note(index, format_args!("{conn} accept {addr}")),
@@ -87,18 +119,25 @@ impl<A: App> World<A> {
         }
         let Some(id) = link else { return };
         let Some(conn) = accepted else {
-            let Some(link) = self.links.remove(&id) else { return };
-            let latency = self.link_options.latency.draw(&mut self.rng);
-            let broken = Step::Broken { end: link.ends[0], error: Some(REFUSED.into()) };
-            self.agenda.push(self.now + latency, broken);
-            return;
+            return self.turn_away(id);
         };
         let Some(link) = self.links.get_mut(&id) else { return };
         link.ends[1].conn = conn;
         if let Some(machine) = self.machines.get_mut(index) {
             machine.links.insert(conn, id);
         }
+        if outsiders.is_some() {
+            self.tell_outsider(index, Input::Connected { conn });
+        }
         self.read_unread(index, conn);
+    }
+
+    /// Ends a connection that nobody takes.
+    fn turn_away(&mut self, id: LinkId) {
+        let Some(link) = self.links.remove(&id) else { return };
+        let latency = self.link_options.latency.draw(&mut self.rng);
+        let broken = Step::Broken { end: link.ends[0], error: Some(REFUSED.into()) };
+        self.agenda.push(self.now + latency, broken);
     }
 
     pub(super) fn on_connected(&mut self, link: LinkId) {

@@ -7,32 +7,49 @@ use super::app::App;
 use super::link::LinkId;
 use super::machine::ClockOffset;
 use super::world::{NodeIndex, World};
-use crate::node::Input;
+use crate::node::{Input, Node};
 use crate::time::Instant;
 
 impl<A: App> World<A> {
-    /// Ends a node without warning. Its connections break.
+    /// Ends a node, or an outsider, without warning. Its connections break.
     pub fn crash(&mut self, index: NodeIndex) {
         let Some(machine) = self.machines.get_mut(index) else { return };
         machine.node = None;
+        if let Some(outside) = &mut machine.outside {
+            outside.is_down = true;
+        }
         machine.stopped_until = None;
-        let mut links: Vec<LinkId> = machine.links.values().copied().collect();
-        // Connections that the machine has taken and its node has never seen.
-        links.extend(machine.missed.drain(..).filter_map(|step| match step {
-            Step::Accept { link, .. } => link,
-            _ => None,
-        }));
+        machine.farewell = None;
+        let links: Vec<LinkId> = machine.links.values().copied().collect();
         self.note(index, format_args!("crash"));
         for id in links {
+            self.cut_link(id);
+        }
+        self.cut_untaken(index);
+    }
+
+    /// Breaks the connections that a machine has taken and its node has never seen.
+    pub(super) fn cut_untaken(&mut self, index: NodeIndex) {
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        let waiting = machine.missed.drain(..).chain(machine.untaken.drain(..));
+        let links = waiting.filter_map(|step| match step {
+            Step::Accept { link, .. } => link,
+            _ => None,
+        });
+        for id in links.collect::<Vec<_>>() {
             self.cut_link(id);
         }
     }
 
     /// Starts a crashed node again, at the same address, under a new id, and without any memory
-    /// but its program's. It dials those at once that it was to dial before.
+    /// but its program's. It dials those at once that it was to dial before. A crashed outsider goes
+    /// on with what it remembers.
     pub fn restart(&mut self, index: NodeIndex) {
-        if self.node(index).is_none() {
-            self.boot(index);
+        let Some(machine) = self.machines.get(index) else { return };
+        match (machine.is_up(), &machine.outside) {
+            (true, _) => {}
+            (false, None) => self.boot(index),
+            (false, Some(_)) => self.start_outsider(index),
         }
     }
 
@@ -49,6 +66,33 @@ impl<A: App> World<A> {
             self.agenda.push(until, Step::Resume { machine: index });
             self.note(index, format_args!("pause for {time:?}"));
         }
+    }
+
+    /// Takes memory from a node: it may have little more than it has, until it is [relaxed]. The
+    /// share is that by which it may grow, in percent.
+    ///
+    /// [relaxed]: World::relax
+    pub fn squeeze(&mut self, index: NodeIndex, share: usize) {
+        self.call(index, |node, now| {
+            let len = node.usage().memory_len;
+            node.set_max_memory(now, len + len * share / 100);
+        });
+        self.note(index, format_args!("squeeze"));
+    }
+
+    /// Gives a node the memory back that its configuration has, and has its user take messages.
+    pub fn relax(&mut self, index: NodeIndex) {
+        let max = self.machines.get(index).map_or(0, |found| found.config.limits.max_memory);
+        self.call(index, |node, now| {
+            node.set_max_memory(now, max);
+            node.release_deliveries(now);
+        });
+    }
+
+    /// Has the user of a node take no messages, until it is [relaxed](World::relax).
+    pub fn doze(&mut self, index: NodeIndex) {
+        self.call(index, Node::hold_deliveries);
+        self.note(index, format_args!("doze"));
     }
 
     /// Sets a machine's calendar clock: so much ahead of the world's.

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::agenda::{Agenda, Place, Step};
 use super::options::LinkOptions;
+use super::reach::{Meeting, Owed};
+use super::trace::len_u64;
 use crate::conn_id::ConnId;
 use crate::time::Instant;
 
@@ -35,6 +38,8 @@ pub(super) struct Link {
     pub(super) pipes: [Pipe; 2],
     /// Until when nothing gets through, either way.
     pub(super) clogged_until: Option<Instant>,
+    /// What its ends owe each other since they have met.
+    pub(super) meeting: Meeting,
     /// Which end does not exist any more, while the other does not know it.
     pub(super) lost_side: Option<usize>,
 }
@@ -47,12 +52,34 @@ pub(super) struct Pipe {
     pub(super) waiting: VecDeque<Bytes>,
     /// How many bytes that is: the node's own backlog, if both count right.
     pub(super) waiting_len: usize,
+    /// How many bytes the node has ever transmitted.
+    pub(super) written_len: u64,
+    /// How many of them the other end has ever read.
+    pub(super) read_len: u64,
+    /// When the machine's buffers last took bytes, or the first that waits began to.
+    pub(super) progress_at: Instant,
+    /// When the other end last read bytes.
+    pub(super) read_at: Instant,
+    /// When there last was something that the buffers had no room for.
+    pub(super) full_at: Instant,
+    /// How many frames the node has not put into its queue for the reader, when it last got a
+    /// message.
+    pub(super) refused: u64,
+    /// What the reader must have by when.
+    pub(super) owed: VecDeque<Owed>,
+    /// The place, among the messages that the writer has sent or got, of the first that it has
+    /// passed on here.
+    pub(super) first_place: Option<u32>,
+    /// That of the last that the reader has got.
+    pub(super) last_place: u32,
     /// What was taken from the node and not read at the other end.
     pub(super) in_flight: usize,
     /// When the line is free for the next bytes.
     pub(super) free_at: Instant,
     /// When the last bytes arrive: later ones do not overtake them.
     pub(super) last_arrival: Instant,
+    /// What is on its way. The agenda holds the first of it alone: there may be much.
+    pub(super) coming: VecDeque<(Place, Segment)>,
     /// Until when the receiver does not read, though it could.
     pub(super) stalled_until: Option<Instant>,
     /// Nothing gets through: bytes wait on the way.
@@ -82,9 +109,19 @@ impl Pipe {
             options,
             waiting: VecDeque::new(),
             waiting_len: 0,
+            written_len: 0,
+            read_len: 0,
+            progress_at: now,
+            read_at: now,
+            full_at: now,
+            refused: 0,
+            owed: VecDeque::new(),
+            first_place: None,
+            last_place: 0,
             in_flight: 0,
             free_at: now,
             last_arrival: now,
+            coming: VecDeque::new(),
             stalled_until: None,
             is_blocked: false,
             held: VecDeque::new(),
@@ -96,9 +133,22 @@ impl Pipe {
     }
 
     /// Queues what the node has transmitted.
-    pub(super) fn push(&mut self, data: Bytes) {
+    pub(super) fn push(&mut self, data: Bytes, now: Instant) {
+        if self.waiting_len == 0 {
+            self.progress_at = now;
+        }
+        self.written_len += len_u64(data.len());
         self.waiting_len += data.len();
         self.waiting.push_back(data);
+    }
+
+    /// Puts a piece behind what is on its way on a side of a link.
+    pub(super) fn send(&mut self, agenda: &mut Agenda, link: LinkId, side: usize, piece: Segment) {
+        let place = agenda.place(self.last_arrival);
+        if self.coming.is_empty() {
+            agenda.push_at(place, Step::Arrive { link, side });
+        }
+        self.coming.push_back((place, piece));
     }
 
     /// Takes what a reader gets at once: bytes that have arrived in several pieces come as one.
@@ -116,6 +166,7 @@ impl Pipe {
             first
         };
         self.in_flight = self.in_flight.saturating_sub(data.len());
+        self.read_len += len_u64(data.len());
         Some(Segment::Data(data))
     }
 
@@ -152,7 +203,13 @@ impl Pipe {
 impl Link {
     /// A link from the end that dialled it.
     pub(super) fn new(from: End, to: End, pipes: [Pipe; 2]) -> Self {
-        Self { ends: [from, to], pipes, clogged_until: None, lost_side: None }
+        Self {
+            ends: [from, to],
+            pipes,
+            clogged_until: None,
+            meeting: Meeting::default(),
+            lost_side: None,
+        }
     }
 
     /// Which of the two ends this is.

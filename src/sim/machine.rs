@@ -6,27 +6,40 @@ use std::time::Duration;
 
 use super::agenda::Step;
 use super::conduct::Conduct;
+use super::farewell::Farewell;
 use super::link::LinkId;
+use super::outsider::Outside;
+use super::reach::Held;
 use crate::conn_id::ConnId;
 use crate::node::{Config, Node, TLS};
 use crate::time::{Instant, UnixTime};
+use crate::wire::{NodeId, RequestId};
 
 /// The port that every simulated node listens at.
 const PORT: u16 = 4_000;
 
-/// A machine with one node.
+/// A machine with one node, or with a program that is none.
 #[derive(Debug)]
 pub(super) struct Machine<A> {
-    /// `None` while it is crashed.
+    /// `None` while it is crashed, and for a machine that has none.
     pub(super) node: Option<Node>,
-    pub(super) app: A,
+    /// What runs there in place of a node.
+    pub(super) outside: Option<Outside>,
+    /// What runs on the node.
+    pub(super) app: Option<A>,
     pub(super) config: Config,
     pub(super) life: u64,
     pub(super) links: BTreeMap<ConnId, LinkId>,
     /// Connections that the node has paused.
     pub(super) paused: BTreeSet<ConnId>,
+    /// Connections that the node does not want to be read.
+    pub(super) held: BTreeSet<ConnId>,
     /// Until when the machine stands still.
     pub(super) stopped_until: Option<Instant>,
+    /// When it last went on after that.
+    pub(super) stood_at: Instant,
+    /// When its node last began to read a connection again.
+    pub(super) released_at: Instant,
     /// What happened to it while it stood still.
     pub(super) missed: VecDeque<Step>,
     /// How far its calendar is ahead of the world's, or behind.
@@ -35,14 +48,36 @@ pub(super) struct Machine<A> {
     pub(super) clock_rate: f64,
     /// When it next looks at its calendar, while that runs wrong.
     pub(super) tick_at: Option<Instant>,
+    /// Until when its table of descriptors is full.
+    pub(super) full_until: Option<Instant>,
+    /// Connections that wait until it has room.
+    pub(super) untaken: Vec<Step>,
+    /// How long it takes over whatever it reads.
+    pub(super) turn: Duration,
+    /// What its node, which is closing, leaves behind.
+    pub(super) farewell: Option<Farewell>,
+    /// How many dials have ever come to it.
+    pub(super) dialed: u64,
     /// How many of the next dials to it are refused.
     pub(super) refusals: usize,
     /// What its node does within a turn.
     pub(super) conduct: Conduct,
+    /// The connection that its node is reading.
+    pub(super) reading: Option<ConnId>,
+    /// The broadcasts that its node has lately come to hold, while that matters.
+    pub(super) known: Held,
+    /// Its node's neighbors, as events have told.
+    pub(super) neighbors: BTreeSet<NodeId>,
+    /// What its node has been asked to find out, and when.
+    pub(super) questions: BTreeMap<RequestId, Instant>,
+    /// What of that it has answered.
+    pub(super) outcomes: BTreeSet<RequestId>,
     /// How many bytes its node has been given in this life.
     pub(super) given_len: u64,
     /// The most connections that it has had at once.
     pub(super) most_links: usize,
+    /// Its turns since its memory was counted anew.
+    pub(super) turns_unchecked: usize,
     /// The one timer on the agenda that counts. Later ones there are of earlier plans.
     pub(super) timer_at: Option<Instant>,
     /// The port of the next connection that it dials.
@@ -73,23 +108,54 @@ impl<A> Machine<A> {
         self.config.protocol.encryption() == TLS
     }
 
-    pub(super) fn new(config: Config, app: A) -> Self {
+    /// Whether its node wants nothing more of a connection for now.
+    pub(super) fn is_held(&self, conn: ConnId) -> bool {
+        self.paused.contains(&conn) || self.held.contains(&conn)
+    }
+
+    /// Whether its node goes by the same id in each of its lives.
+    pub(super) fn keeps_id(&self) -> bool {
+        self.config.protocol.encryption() == TLS
+    }
+
+    /// Whether somebody is there, and not crashed.
+    pub(super) fn is_up(&self) -> bool {
+        let is_outsider_up = self.outside.as_ref().is_some_and(|outside| !outside.is_down);
+        self.node.is_some() || is_outsider_up
+    }
+
+    pub(super) fn new(config: Config, app: Option<A>) -> Self {
         Self {
             node: None,
+            outside: None,
             app,
             config,
             life: 0,
             links: BTreeMap::new(),
             paused: BTreeSet::new(),
+            held: BTreeSet::new(),
             stopped_until: None,
+            stood_at: Instant::ZERO,
+            released_at: Instant::ZERO,
             missed: VecDeque::new(),
             clock_offset: ClockOffset::Ahead(Duration::ZERO),
             clock_rate: 1.0,
             tick_at: None,
+            full_until: None,
+            untaken: Vec::new(),
+            turn: Duration::ZERO,
+            farewell: None,
+            dialed: 0,
             refusals: 0,
             conduct: Conduct::default(),
+            reading: None,
+            known: Held::new(),
+            neighbors: BTreeSet::new(),
+            questions: BTreeMap::new(),
+            outcomes: BTreeSet::new(),
             given_len: 0,
             most_links: 0,
+            turns_unchecked: 0,
             timer_at: None,
             next_port: 50_000,
         }

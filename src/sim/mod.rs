@@ -4,7 +4,8 @@
 //! This room knows how a network behaves: links with latency, bandwidth and buffers that carry a
 //! stream in pieces, that stall, break and swallow; machines that crash, stop and run by wrong
 //! clocks. It also knows what a mesh owes its users, and checks it at every step. It knows nothing
-//! of the inside of a node: it turns it as any driver does.
+//! of the inside of a node: it turns it as any driver does. Strangers may join in, who say whatever
+//! they like in bytes: attackers, and models of py2p nodes.
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,27 +31,47 @@
 
 mod agenda;
 mod app;
+mod attack;
 mod breaks;
 mod check;
 mod conduct;
 mod dial;
+mod farewell;
 mod faults;
+mod hand;
+mod healing;
 #[cfg(feature = "rsa")]
 mod keys;
+mod ledger;
+mod legacy;
 mod link;
 mod machine;
 mod network;
 mod options;
+mod outsider;
+mod reach;
+mod scenario;
+mod shrink;
 mod storm;
+mod strain;
+mod strangers;
 mod swarm;
+mod tap;
 mod topology;
 mod trace;
 mod turn;
 mod walls;
+mod watch;
 mod world;
 
 pub use app::{App, Context, Recorder};
+pub use attack::Attack;
+pub use hand::Hand;
+pub use legacy::Legacy;
 pub use options::{Latency, LinkOptions};
+pub use outsider::Outsider;
+pub use scenario::ScenarioError;
+pub use shrink::Shrunk;
 pub use storm::Faults;
 pub use swarm::{Swarm, SwarmReport};
 pub use topology::Topology;

@@ -32,8 +32,13 @@ impl<A: App> World<A> {
                     self.turn(machine, Input::ClockSet { wall });
                 }
                 Step::Connected { link } => self.on_connected(link),
-                Step::Arrive { link, side, segment } => self.on_arrival(link, side, segment),
+                Step::Arrive { link, side } => self.on_arrival(link, side),
                 Step::Continue { machine, life, conn } => self.on_continue(machine, life, conn),
+                Step::ReadOn { machine, life, conn } => {
+                    if self.machines.get(machine).is_some_and(|found| found.life == life) {
+                        self.read_unread(machine, conn);
+                    }
+                }
                 Step::Broken { end, error } => {
                     if self.is_alive(end) && self.forget_end(end) {
                         self.note_closed(end, error);
@@ -43,6 +48,8 @@ impl<A: App> World<A> {
                 #[cfg(feature = "rsa")]
                 Step::Key { machine, life } => self.give_key(machine, life),
                 Step::Resume { machine } => self.resume(machine),
+                Step::Stopped { machine, life } => self.on_stopped(machine, life),
+                Step::Free { machine } => self.on_free(machine),
                 Step::Unclog { link } => self.on_unclog(link),
                 Step::Unstall { link, side } => self.on_unstall(link, side),
                 Step::Tick { machine, due } => self.on_tick(machine, due),
@@ -58,10 +65,12 @@ impl<A: App> World<A> {
             Step::Timer { machine, .. }
             | Step::Wake { machine, .. }
             | Step::Tick { machine, .. }
+            | Step::Stopped { machine, .. }
             | Step::Accept { machine, .. }
             | Step::Seed { machine, .. }
             | Step::ClockSet { machine }
-            | Step::Continue { machine, .. } => *machine,
+            | Step::Continue { machine, .. }
+            | Step::ReadOn { machine, .. } => *machine,
             #[cfg(feature = "rsa")]
             Step::Key { machine, .. } => *machine,
             Step::Broken { end, .. } => end.machine,
@@ -69,6 +78,7 @@ impl<A: App> World<A> {
             Step::Dial { .. }
             | Step::Arrive { .. }
             | Step::Resume { .. }
+            | Step::Free { .. }
             | Step::Unclog { .. }
             | Step::Unstall { .. } => return Some(step),
         };
@@ -84,7 +94,7 @@ impl<A: App> World<A> {
     pub(super) fn is_alive(&self, end: End) -> bool {
         self.machines
             .get(end.machine)
-            .is_some_and(|machine| machine.life == end.life && machine.node.is_some())
+            .is_some_and(|machine| machine.life == end.life && machine.is_up())
     }
 
     pub(super) fn end(&self, index: NodeIndex, conn: ConnId) -> End {
@@ -104,21 +114,23 @@ impl<A: App> World<A> {
     }
 
     pub(super) fn write(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) {
+        let now = self.now;
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
-        let receiver = link.ends.get(1 - side).map(|end| (end.machine, end.life));
+        let receiver = link.ends.get(1 - side).copied();
         let mut waiting_len = 0;
         if let Some(pipe) = link.pipes.get_mut(side) {
-            pipe.push(data.clone());
+            pipe.push(data.clone(), now);
             waiting_len = pipe.waiting_len;
         }
         let len = self.put_on_line(id, side);
         waiting_len -= len;
-        if let Some((machine, to)) = self.machines.get_mut(index).zip(receiver) {
+        let to = receiver.map(|end| self.party(end, conn));
+        let judged = self.machines.get_mut(index).filter(|machine| machine.node.is_some());
+        if let Some((machine, to)) = judged.zip(to) {
             machine.conduct.note_frame(Frame { to, conn, data, waiting_len });
         }
         // No turn: this is in the midst of one, which takes what the node makes of it. A turn for
         // each of its outputs, one in the other, would fill the stack.
-        let now = self.now;
         let node = self.machines.get_mut(index).and_then(|machine| machine.node.as_mut());
         if let (Some(node), 1..) = (node, len) {
             node.handle_input(now, Input::Sent { conn, len });
@@ -131,6 +143,11 @@ impl<A: App> World<A> {
         if self.machines.get(end.machine).is_some_and(|found| found.stopped_until.is_some()) {
             // What waits is the driver's, which does not write.
             return;
+        }
+        let now = self.now;
+        let pipe = self.links.get_mut(&id).and_then(|link| link.pipes.get_mut(side));
+        if let Some(pipe) = pipe.filter(|pipe| pipe.waiting_len > 0) {
+            pipe.full_at = now;
         }
         let len = self.put_on_line(id, side);
         if len > 0 && self.is_alive(end) {
@@ -148,24 +165,31 @@ impl<A: App> World<A> {
             let len = self.rng.random_range(pipe.options.chunk_len.clone());
             let Some(piece) = pipe.take(len) else { break };
             sent += piece.len();
+            pipe.progress_at = self.now;
             pipe.free_at = pipe.free_at.max(self.now) + pipe.options.transfer_time(piece.len());
             let latency = pipe.options.latency.draw(&mut self.rng);
             pipe.last_arrival = pipe.last_arrival.max(pipe.free_at + latency);
-            let segment = Segment::Data(piece);
-            self.agenda.push(pipe.last_arrival, Step::Arrive { link: id, side, segment });
+            pipe.send(&mut self.agenda, id, side, Segment::Data(piece));
+        }
+        if pipe.waiting_len > 0 {
+            pipe.full_at = self.now;
         }
         if pipe.is_finishing && !pipe.is_finished && pipe.waiting.is_empty() {
             pipe.is_finished = true;
             let latency = pipe.options.latency.draw(&mut self.rng);
             pipe.last_arrival = pipe.last_arrival.max(self.now + latency);
-            let segment = Segment::Fin;
-            self.agenda.push(pipe.last_arrival, Step::Arrive { link: id, side, segment });
+            pipe.send(&mut self.agenda, id, side, Segment::Fin);
         }
         sent
     }
 
-    fn on_arrival(&mut self, id: LinkId, side: usize, segment: Segment) {
+    fn on_arrival(&mut self, id: LinkId, side: usize) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(pipe) = link.pipes.get_mut(side) else { return };
+        let Some((_, segment)) = pipe.coming.pop_front() else { return };
+        if let Some((place, _)) = pipe.coming.front() {
+            self.agenda.push_at(*place, Step::Arrive { link: id, side });
+        }
         if link.lost_side == Some(1 - side) {
             self.on_arrival_in_vain(id, side);
             return;
@@ -182,9 +206,10 @@ impl<A: App> World<A> {
 
     /// Reads what has arrived at an end, while its machine runs and its node wants more.
     pub(super) fn read_unread(&mut self, index: NodeIndex, conn: ConnId) {
+        let now = self.now;
         loop {
             let Some(machine) = self.machines.get(index) else { return };
-            if machine.stopped_until.is_some() || machine.paused.contains(&conn) {
+            if machine.stopped_until.is_some() || machine.is_held(conn) {
                 return;
             }
             let draws_entropy = machine.draws_entropy();
@@ -192,6 +217,7 @@ impl<A: App> World<A> {
             let side = 1 - own_side;
             let Some(pipe) = link.pipes.get_mut(side) else { return };
             let Some(segment) = pipe.read() else { return };
+            pipe.read_at = now;
             match segment {
                 Segment::Data(data) => {
                     self.frames += 1;
@@ -203,6 +229,8 @@ impl<A: App> World<A> {
                         machine.given_len += len_u64(data.len());
                     }
                     self.turn(index, Input::Received { conn, data: &data });
+                    self.check_owed(id, side);
+                    self.take_time(index);
                     self.pump(id, side);
                 }
                 Segment::Fin => {
@@ -223,6 +251,9 @@ impl<A: App> World<A> {
             return;
         }
         self.turn(index, Input::Continue { conn });
+        if let Some((id, side, _)) = self.link_of(index, conn) {
+            self.check_owed(id, 1 - side);
+        }
         if self.machines.get(index).is_some_and(is_paused) {
             self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
         }
@@ -278,6 +309,9 @@ impl<A: App> World<A> {
             return false;
         }
         machine.paused.remove(&end.conn);
+        machine.held.remove(&end.conn);
+        self.note_left(end);
+        let Some(machine) = self.machines.get_mut(end.machine) else { return false };
         let Some(id) = machine.links.remove(&end.conn) else {
             // A dial that was refused has no link.
             return true;
@@ -302,6 +336,7 @@ impl<A: App> World<A> {
             return;
         }
         machine.stopped_until = None;
+        machine.stood_at = self.now;
         let missed: VecDeque<Step> = std::mem::take(&mut machine.missed);
         self.note(index, format_args!("resume"));
         let is_io_first = self.rng.random();

@@ -9,8 +9,8 @@ use super::swarm::{Swarm, longest_packet};
 use super::world::World;
 use crate::node::Compress;
 
-/// How long the faults go on.
-const STORM: Duration = Duration::from_secs(60);
+/// How long the faults go on, where nobody says otherwise.
+pub(super) const STORM: Duration = Duration::from_secs(60);
 
 /// How many bytes a user sends at once: more than a node takes in one turn.
 const BURST_LEN: usize = 5 << 19;
@@ -38,6 +38,12 @@ pub struct Faults {
     pub resets: usize,
     /// Dials that are refused.
     pub refusals: usize,
+    /// Machines whose tables of descriptors are full for a while.
+    pub full_tables: usize,
+    /// Machines that take long over whatever they read, until the faults stop.
+    pub slow_machines: usize,
+    /// Nodes that are closed in good order and come back.
+    pub stops: usize,
 }
 
 impl Swarm {
@@ -46,6 +52,7 @@ impl Swarm {
         let Faults { cuts, partitions, black_holes, pauses, crashes, clock_steps, .. } =
             self.faults;
         let Faults { clogs, stalls, resets, refusals, .. } = self.faults;
+        let Faults { full_tables, slow_machines, stops, .. } = self.faults;
         let mut plan = Vec::new();
         for (count, deed) in [
             (self.actions, Deed::Speak),
@@ -63,9 +70,16 @@ impl Swarm {
             (stalls, Deed::Stall),
             (resets, Deed::Reset),
             (refusals, Deed::Refuse),
+            (full_tables, Deed::Exhaust),
+            (slow_machines, Deed::SlowDown),
+            (stops, Deed::Stop),
+            (stops, Deed::Restart),
+            (self.squeezes, Deed::Squeeze),
+            (self.dozes, Deed::Doze),
+            (self.squeezes + self.dozes, Deed::Relax),
         ] {
             for _ in 0..count {
-                plan.push((STORM.mul_f64(rng.random_range(0.05..=1.0)), deed));
+                plan.push((self.storm.mul_f64(rng.random_range(0.05..=1.0)), deed));
             }
         }
         plan.sort();
@@ -75,7 +89,7 @@ impl Swarm {
     pub(super) fn carry_out(&self, world: &mut World, rng: &mut StdRng, deed: Deed) {
         let node = rng.random_range(0..self.nodes);
         match deed {
-            Deed::Speak => speak(world, rng, node, self.longest()),
+            Deed::Speak => self.speak(world, rng, node),
             Deed::Burst => self.burst(world, rng, node),
             Deed::Clog | Deed::Stall | Deed::Reset => {
                 if let Some((one, other)) = world.draw_neighbors() {
@@ -102,6 +116,16 @@ impl Swarm {
             Deed::BlackHole => world.block(node, rng.random_range(0..self.nodes)),
             Deed::Pause => world.pause(node, Duration::from_millis(rng.random_range(1..=40_000))),
             Deed::Crash => world.crash(node),
+            Deed::Exhaust => {
+                world.exhaust(node, Duration::from_millis(rng.random_range(1..=30_000)));
+            }
+            Deed::SlowDown => {
+                world.slow_down(node, Duration::from_millis(rng.random_range(1..=50)));
+            }
+            Deed::Stop => world.stop(node),
+            Deed::Squeeze => world.squeeze(node, rng.random_range(0..=100)),
+            Deed::Doze => world.doze(node),
+            Deed::Relax => world.relax(node),
             Deed::Restart => (0..self.nodes).for_each(|node| world.restart(node)),
             Deed::ClockStep => {
                 world.set_clock_drift(node, rng.random_range(-10_000..=10_000));
@@ -132,6 +156,27 @@ impl Swarm {
         }
     }
 
+    /// A user says something, to everybody or to somebody.
+    fn speak(&self, world: &mut World, rng: &mut StdRng, node: usize) {
+        let len = match rng.random_range(0..10) {
+            0..7 => rng.random_range(0..200),
+            7..9 => rng.random_range(200..20_000),
+            _ => rng.random_range(20_000..200_000),
+        }
+        .min(self.longest());
+        let packet: Vec<u8> =
+            if rng.random() { vec![b'x'; len] } else { (0..len).map(|_| rng.random()).collect() };
+        let other = world.id(rng.random_range(0..self.nodes));
+        match (rng.random_range(0..4), other) {
+            (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
+            (1, Some(other)) => {
+                world.call(node, |node, now| node.locate(now, &other).is_ok());
+            }
+            // A crashed node, and one without neighbors, says nothing.
+            _ => drop(world.broadcast(node, &[packet])),
+        }
+    }
+
     /// The longest packet that is worth its time on these links: some arrive byte by byte.
     fn longest(&self) -> usize {
         let back = self.link_back.as_ref().unwrap_or(&self.link);
@@ -157,31 +202,16 @@ pub(super) enum Deed {
     Stall,
     Reset,
     Refuse,
+    Exhaust,
+    SlowDown,
+    Stop,
+    Squeeze,
+    Doze,
+    Relax,
 }
 
 pub(super) fn unblock_all(world: &mut World) {
     for (from, to) in world.walls.blocks().collect::<Vec<_>>() {
         world.unblock(from, to);
-    }
-}
-
-/// A user says something, to everybody or to somebody.
-fn speak(world: &mut World, rng: &mut StdRng, node: usize, longest: usize) {
-    let len = match rng.random_range(0..10) {
-        0..7 => rng.random_range(0..200),
-        7..9 => rng.random_range(200..20_000),
-        _ => rng.random_range(20_000..200_000),
-    }
-    .min(longest);
-    let packet: Vec<u8> =
-        if rng.random() { vec![b'x'; len] } else { (0..len).map(|_| rng.random()).collect() };
-    let other = world.id(rng.random_range(0..world.count()));
-    match (rng.random_range(0..4), other) {
-        (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
-        (1, Some(other)) => {
-            world.call(node, |node, now| node.locate(now, &other).is_ok());
-        }
-        // A crashed node, and one without neighbors, says nothing.
-        _ => drop(world.broadcast(node, &[packet])),
     }
 }

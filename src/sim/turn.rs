@@ -13,19 +13,32 @@ use super::trace::{Line, What};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
 use crate::error::NetworkError;
-use crate::event::{Delivery, Event};
+use crate::event::Event;
 use crate::node::{CloseMode, Input, Node, Output};
+use crate::record::event_text;
 use crate::time::Instant;
+
+/// The bytes that wait at a node for each turn in which its memory is not counted anew.
+const QUEUED_PER_TURN: usize = 64 << 10;
 
 impl<A: App> World<A> {
     /// Tells a node what happened, and does what it wants done.
     pub(super) fn turn(&mut self, index: NodeIndex, input: Input<'_>) {
         let now = self.now;
-        let Some(node) = self.machines.get_mut(index).and_then(|found| found.node.as_mut()) else {
-            return;
-        };
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        if machine.outside.is_some() {
+            return self.tell_outsider(index, input);
+        }
+        let Some(node) = machine.node.as_mut() else { return };
+        let before = machine.reading;
+        if let Input::Received { conn, .. } | Input::Continue { conn } = input {
+            machine.reading = Some(conn);
+        }
         node.handle_input(now, input);
         self.after_turn(index);
+        if let Some(machine) = self.machines.get_mut(index) {
+            machine.reading = before;
+        }
     }
 
     pub(super) fn after_turn(&mut self, index: NodeIndex) {
@@ -40,27 +53,20 @@ impl<A: App> World<A> {
         let frames = self.machines.get_mut(index).and_then(|machine| machine.conduct.end_turn());
         if let Some(frames) = frames {
             self.judge(index, frames);
+            self.owe_fresh(index);
         }
     }
 
     /// Gives an event to the program of a node, after the ledger has seen it.
     pub(super) fn pass_on(&mut self, index: NodeIndex, event: Event) {
         let now = self.now;
+        let fault = self.enter(index, &event).err();
         let Some(machine) = self.machines.get_mut(index) else { return };
         let life = machine.life;
-        let mut fault = None;
-        if let Event::Message(delivery) = &event {
-            let packets = delivery.message.payload().skip(1);
-            let Delivery { sender, neighbor, .. } = *delivery;
-            machine.conduct.note_taken(self.ledger.life_of(&neighbor), &delivery.message);
-            let entered = self.ledger.note_delivered(now, (index, life), sender, neighbor, packets);
-            fault = entered.err();
-        }
-        fault = fault.or_else(|| self.is_uniform.then(|| check::misunderstood(&event)).flatten());
-        self.trace.push(Line { at: now, node: Some(index), what: What::Note(text_of(&event)) });
-        let Some(node) = machine.node.as_mut() else { return };
+        self.trace.push(Line { at: now, node: Some(index), what: What::Note(event_text(&event)) });
+        let (Some(node), Some(app)) = (machine.node.as_mut(), machine.app.as_mut()) else { return };
         let mut context = Context::new(node, now, &mut self.ledger);
-        machine.app.on_event(&mut context, event);
+        app.on_event(&mut context, event);
         if let Some(at) = context.wake_at {
             self.agenda.push(at, Step::Wake { machine: index, life });
         }
@@ -74,13 +80,23 @@ impl<A: App> World<A> {
         let Some(machine) = self.machines.get_mut(index).filter(|found| found.life == life) else {
             return;
         };
-        let Some(node) = machine.node.as_mut() else { return };
+        if machine.outside.is_some() {
+            return self.wake_outsider(index);
+        }
+        let (Some(node), Some(app)) = (machine.node.as_mut(), machine.app.as_mut()) else { return };
         let mut context = Context::new(node, now, &mut self.ledger);
-        machine.app.on_wake(&mut context);
+        app.on_wake(&mut context);
         if let Some(at) = context.wake_at {
             self.agenda.push(at, Step::Wake { machine: index, life });
         }
         self.after_turn(index);
+    }
+
+    /// What comes of it is told apart from what the node is yet to do in this turn.
+    fn plan_reading(&mut self, index: NodeIndex, conn: ConnId) {
+        if let Some(life) = self.machines.get(index).map(|machine| machine.life) {
+            self.agenda.push(self.now, Step::ReadOn { machine: index, life, conn });
+        }
     }
 
     fn plan_timer(&mut self, index: NodeIndex) {
@@ -103,6 +119,9 @@ impl<A: App> World<A> {
         let due = machine.node.as_ref().and_then(Node::poll_timeout);
         if due.is_some_and(|due| due <= now) {
             self.turn(index, Input::Timeout);
+            if let Err(fault) = self.check_deadlines(index) {
+                self.fail(index, &fault);
+            }
             let next = self.node(index).and_then(Node::poll_timeout);
             if next.is_some_and(|next| next <= now) {
                 self.fail(index, "the node's deadline does not move on");
@@ -134,15 +153,27 @@ impl<A: App> World<A> {
     }
 
     fn check(&mut self, index: NodeIndex) {
-        let is_uniform = self.is_uniform;
+        let (is_uniform, has_outsiders) = (self.is_uniform, self.has_outsiders);
         let Some(machine) = self.machines.get_mut(index) else { return };
         let Some(node) = machine.node.as_ref() else { return };
         machine.most_links = machine.most_links.max(machine.links.len());
+        // It looks at every frame that waits: where there are thousands of them, not in every turn.
+        let every = 1 + node.usage().queued_len / QUEUED_PER_TURN;
+        machine.turns_unchecked += 1;
+        let is_memory_due = machine.turns_unchecked >= every;
+        if is_memory_due {
+            machine.turns_unchecked = 0;
+        }
         let stats = node.stats();
-        let fault = check::check_sums(&stats)
+        let fault = check::check_told(node, machine.neighbors.len())
+            .and_then(|()| check::check_sums(node))
             .and_then(|()| check::check_usage(node))
-            .and_then(|()| check::check_traffic(node, machine.most_links))
-            .and_then(|()| check::check_streams(&stats, machine.given_len, is_uniform))
+            .and_then(|()| if is_memory_due { node.check_memory() } else { Ok(()) })
+            .and_then(|()| check::check_traffic(node, machine.most_links, has_outsiders))
+            .and_then(|()| check::check_missed(node, self.now.since(Instant::ZERO)))
+            .and_then(|()| {
+                check::check_streams(&stats, machine.given_len, is_uniform && !has_outsiders)
+            })
             .err();
         if let Some(fault) = fault {
             self.fail(index, &fault);
@@ -176,7 +207,7 @@ impl<A: App> World<A> {
                 &format!("a backlog of {backlog} on {conn}, where {waiting} bytes wait"),
             );
         }
-        let max = node.config().max_backlog_len;
+        let max = node.config().limits.max_backlog_len;
         if backlog > max {
             self.fail(index, &format!("a backlog of {backlog} on {conn}, more than {max}"));
         }
@@ -217,10 +248,20 @@ impl<A: App> World<A> {
                 self.agenda.push(self.now, Step::Continue { machine: index, life, conn });
             }
             Output::ResumeRead { conn } => {
+                let Some(machine) = self.machines.get_mut(index) else { return };
+                machine.paused.remove(&conn);
+                self.plan_reading(index, conn);
+            }
+            Output::HoldRead { conn } => {
                 if let Some(machine) = self.machines.get_mut(index) {
-                    machine.paused.remove(&conn);
+                    machine.held.insert(conn);
                 }
-                self.read_unread(index, conn);
+            }
+            Output::ReleaseRead { conn } => {
+                let Some(machine) = self.machines.get_mut(index) else { return };
+                machine.held.remove(&conn);
+                machine.released_at = self.now;
+                self.plan_reading(index, conn);
             }
             Output::Close { conn, mode } => {
                 let how = if mode == CloseMode::Flush { "close" } else { "abort" };
@@ -230,26 +271,6 @@ impl<A: App> World<A> {
             #[cfg(feature = "rsa")]
             Output::MakeRsaKey => self.order_key(index),
             Output::Event(event) => self.pass_on(index, event),
-        }
-    }
-}
-
-/// An event in a line, without its payload.
-fn text_of(event: &Event) -> String {
-    match event {
-        Event::Message(delivery) => {
-            let len = delivery.message.packets().body().len();
-            format!("event message from={} <{len}b>", delivery.sender.short())
-        }
-        Event::PeerJoined(info) => format!("event joined {} {}", info.id.short(), info.conn),
-        Event::PeerLost { id, reason } => format!("event lost {}: {reason}", id.short()),
-        Event::Dialed { conn, id } => format!("event dialed {} {conn}", id.short()),
-        Event::DialFailed { conn, reason, .. } => format!("event dial failed {conn}: {reason}"),
-        Event::LocateDone { request_id, outcome } => {
-            format!("event located {request_id}: {outcome:?}")
-        }
-        Event::WhisperDone { request_id, outcome } => {
-            format!("event whispered {request_id}: {outcome:?}")
         }
     }
 }

@@ -9,10 +9,11 @@ use rand::{RngExt, SeedableRng};
 
 use super::agenda::{Agenda, Step};
 use super::app::{App, Recorder};
-use super::check::{self, Ledger};
+use super::check;
 use super::conduct::Conduct;
 #[cfg(feature = "rsa")]
 use super::keys::Keys;
+use super::ledger::Ledger;
 use super::link::{Link, LinkId};
 use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
@@ -54,6 +55,10 @@ pub struct World<A = Recorder> {
     pub(super) frames: u64,
     /// Whether all nodes have the same limits, so that each takes whatever another sends.
     pub(super) is_uniform: bool,
+    /// Whether there are machines without nodes.
+    pub(super) has_outsiders: bool,
+    /// The scenario that this world lives through, as a line, where it is one.
+    pub(super) scenario: String,
 }
 
 impl World {
@@ -72,7 +77,9 @@ impl World {
 
 /// The configuration of nodes that are not given another: they follow no peers lists.
 fn default_config() -> Config {
-    Config { max_outgoing: 0, ..Config::new(Protocol::new("mesh", "Plaintext")) }
+    let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
+    config.limits.max_outgoing = 0;
+    config
 }
 
 impl<A: App> World<A> {
@@ -96,6 +103,8 @@ impl<A: App> World<A> {
             trace: Trace::new(),
             frames: 0,
             is_uniform: true,
+            has_outsiders: false,
+            scenario: String::new(),
         }
     }
 
@@ -107,7 +116,7 @@ impl<A: App> World<A> {
             .machines
             .first()
             .is_none_or(|first| check::limits(&first.config) == check::limits(&config));
-        self.machines.push(Machine::new(config, app));
+        self.machines.push(Machine::new(config, Some(app)));
         self.boot(index);
         index
     }
@@ -172,15 +181,18 @@ impl<A: App> World<A> {
         from: NodeIndex,
         packets: &[P],
     ) -> Result<SendReport, SendError> {
+        let written = self.written(from);
         let report = self
             .call(from, |node, now| node.broadcast(now, packets))
-            .unwrap_or(Err(SendError::Closed));
-        if report.is_ok() {
-            if let Some(id) = self.id(from) {
-                self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
-            }
+            .unwrap_or(Err(SendError::Closed))?;
+        self.check_report(from, &written, report.queued(), report.refused().len());
+        if let Some(node) = self.node(from) {
+            let (times, id) = ((self.now, node.wall(self.now)), node.id());
+            let packets = packets.iter().map(AsRef::as_ref);
+            self.ledger.note_broadcast(times, id, true, packets);
+            self.owe_fresh(from);
         }
-        report
+        Ok(report)
     }
 
     /// Calls a node as its user would. `None` where it is crashed, and while its machine is paused.
@@ -196,6 +208,7 @@ impl<A: App> World<A> {
         }
         let node = machine.node.as_mut()?;
         let result = call(node, now);
+        self.note_questions(index);
         self.after_turn(index);
         Some(result)
     }
@@ -215,9 +228,10 @@ impl<A: App> World<A> {
         self.now
     }
 
-    /// The number of nodes, crashed ones included.
+    /// The number of nodes, crashed ones included. They are the first machines of a world where all
+    /// outsiders were added behind them.
     pub fn count(&self) -> usize {
-        self.machines.len()
+        self.machines.iter().filter(|machine| machine.outside.is_none()).count()
     }
 
     /// A node; `None` while it is crashed.
@@ -237,7 +251,7 @@ impl<A: App> World<A> {
     /// Where there is no such node.
     #[expect(clippy::expect_used, reason = "a test harness stops at a mistake in the test")]
     pub fn app(&self, index: NodeIndex) -> &A {
-        &self.machines.get(index).expect("there is no such node").app
+        self.machines.get(index).and_then(|it| it.app.as_ref()).expect("there is no such node")
     }
 
     /// How often a node has received what another has sent with these packets.
@@ -283,6 +297,11 @@ impl<A: App> World<A> {
         self.trace.whole()
     }
 
+    /// The number of dials that have ever come to a machine, those that it refused included.
+    pub fn dials_to(&self, index: NodeIndex) -> u64 {
+        self.machines.get(index).map_or(0, |machine| machine.dialed)
+    }
+
     /// The number of pieces of streams that have arrived.
     pub fn arrivals(&self) -> u64 {
         self.frames
@@ -298,8 +317,14 @@ impl<A: App> World<A> {
         machine.life += 1;
         machine.links.clear();
         machine.paused.clear();
+        machine.held.clear();
         machine.timer_at = None;
         machine.conduct = Conduct::default();
+        machine.reading = None;
+        machine.known.clear();
+        machine.farewell = None;
+        machine.neighbors.clear();
+        machine.questions.clear();
         machine.given_len = 0;
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
@@ -315,7 +340,7 @@ impl<A: App> World<A> {
 
     /// Makes a node that was started dial those that it is to dial: they are in its program's
     /// configuration.
-    fn dial_wanted(&mut self, index: NodeIndex) {
+    pub(super) fn dial_wanted(&mut self, index: NodeIndex) {
         let wanted: Vec<_> =
             self.wanted.range((index, 0)..=(index, NodeIndex::MAX)).map(|(_, to)| *to).collect();
         for to in wanted {
@@ -333,12 +358,9 @@ impl<A: App> World<A> {
     /// Stops the simulation: something is wrong.
     #[expect(clippy::panic, reason = "a failed check must stop the test that runs this world")]
     pub(super) fn fail(&self, index: NodeIndex, fault: &str) {
-        let Self { now, seed, trace, .. } = self;
+        let Self { now, seed, scenario, trace, .. } = self;
         let tail = trace.tail();
-        panic!(
-            "{now} node {index}: {fault}\nseed {seed}\n\
-            (of a swarm: rs2p sim --sweep 1 --seed {seed})\n{tail}"
-        );
+        panic!("{now} node {index}: {fault}\nseed {seed}\nscenario {scenario}\n{tail}");
     }
 }
 

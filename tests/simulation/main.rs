@@ -2,13 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that it cannot have")]
 
+mod attacks;
+mod catch_up;
+mod clocks;
 mod example;
 mod faults;
+mod legacy;
 mod locate;
+mod mutual;
+mod reach;
 mod regressions;
+mod restart;
 #[cfg(any(feature = "rsa", feature = "tls"))]
 mod secured;
 mod shapes;
+mod shrink;
+mod strain;
 mod swarm;
 
 use std::time::Duration;

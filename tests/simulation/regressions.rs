@@ -1,6 +1,6 @@
-//! Seeds that have failed once. Those with a story are listed here; `failed-seeds.txt` beside this
-//! file keeps those that failed in a run of many, until somebody has looked into them. It holds a
-//! seed a line, and `#` begins a comment.
+//! Scenarios that have failed: `failed-scenarios.txt` beside this file keeps those that failed in a
+//! run of many, until somebody has looked into them. It holds one a line, as `rs2p sim --scenario`
+//! takes it, and `#` begins a comment. What a scenario has found is kept as a test of its own.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -9,68 +9,58 @@ use std::path::{Path, PathBuf};
 
 use rs2p::sim::{Swarm, SwarmReport};
 
-const FOUND: [(u64, &str); 7] = [
-    (26, "a scenario under TLS whose nodes were to do without their extension"),
-    (199, "a check that took two lives of one neighbor for one"),
-    (5, "a message that compression made longer than its receiver takes"),
-    (16, "a peers list longer than the node's own limit on messages"),
-    (22, "a scenario whose last message could not be through in time"),
-    (39, "a question that went round a meshed graph for as long as it was open"),
-    (66, "bytes that overtook others on a link that was unblocked"),
-];
-
-/// Where seeds that fail are kept.
+/// Where scenarios that fail are kept.
 pub(crate) fn kept_at() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/failed-seeds.txt")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/failed-scenarios.txt")
 }
 
-/// The seeds that have failed, the latest first.
-pub(crate) fn known() -> Vec<u64> {
-    let kept = read(&kept_at()).into_iter().rev();
-    kept.chain(FOUND.iter().map(|(seed, _)| *seed)).collect()
-}
-
-fn read(path: &Path) -> Vec<u64> {
-    // No file, no seeds.
+/// The scenarios in a file.
+fn read(path: &Path) -> Vec<Swarm> {
+    // No file, no scenarios.
     let text = fs::read_to_string(path).unwrap_or_default();
-    let seeds = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    seeds.filter(|seed| !seed.is_empty()).map(|seed| seed.parse().unwrap()).collect()
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    lines.filter(|line| !line.is_empty()).map(|line| line.parse().unwrap()).collect()
 }
 
-/// Runs a seed's scenario, and keeps the seed in this file if that fails.
-pub(crate) fn run_and_keep(path: &Path, seed: u64, run: impl Fn() -> SwarmReport) -> SwarmReport {
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(run));
+/// Lives through a scenario, and keeps it in this file if that fails.
+pub(crate) fn run_and_keep(
+    path: &Path,
+    swarm: &Swarm,
+    run: impl Fn(&Swarm) -> SwarmReport,
+) -> SwarmReport {
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| run(swarm)));
     outcome.unwrap_or_else(|failure| {
-        if !read(path).contains(&seed) {
+        if !read(path).contains(swarm) {
             let text = failure.downcast_ref::<String>().map_or("", String::as_str);
             let why = text.lines().next().unwrap_or_default();
             let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
-            writeln!(file, "{seed} # {why}").unwrap();
+            writeln!(file, "{} # {why}", swarm.to_line()).unwrap();
         }
         panic::resume_unwind(failure)
     })
 }
 
 #[test]
-fn seeds_that_have_failed_hold() {
-    for seed in known() {
-        let story = FOUND.iter().find(|(found, _)| *found == seed).map_or("", |(_, story)| *story);
-        eprintln!("seed {seed}: {story}");
-        Swarm::from_seed(seed).run();
+fn scenarios_that_have_failed_hold() {
+    for swarm in read(&kept_at()).into_iter().rev() {
+        eprintln!("scenario {}", swarm.to_line());
+        swarm.run();
     }
 }
 
 #[test]
-fn a_seed_that_fails_is_kept_once_with_its_reason() {
-    let path = std::env::temp_dir().join(format!("rs2p-failed-seeds-{}", std::process::id()));
-    fs::write(&path, "# a comment\n5 # an old one\n").unwrap();
-    for seed in [5, 7, 7] {
-        let run = || -> SwarmReport { panic!("seed {seed} is wrong\nand more") };
-        let outcome = panic::catch_unwind(|| run_and_keep(&path, seed, run));
+fn a_scenario_that_fails_is_kept_once_with_its_reason() {
+    let path = std::env::temp_dir().join(format!("rs2p-failed-{}", std::process::id()));
+    fs::write(&path, "# a comment\nseed=5 # an old one\n").unwrap();
+    for line in ["seed=5", "seed=7,nodes=3", "seed=7,nodes=3"] {
+        let run = |swarm: &Swarm| panic!("{} is wrong\nand more", swarm.to_line());
+        let outcome = panic::catch_unwind(|| run_and_keep(&path, &line.parse().unwrap(), run));
         assert!(outcome.is_err());
     }
     let kept = fs::read_to_string(&path).unwrap();
-    assert_eq!(kept, "# a comment\n5 # an old one\n7 # seed 7 is wrong\n");
-    assert_eq!(read(&path), [5, 7]);
+    let expected = "# a comment\nseed=5 # an old one\nseed=7,nodes=3 # seed=7,nodes=3 is wrong\n";
+    assert_eq!(kept, expected);
+    let lines: Vec<_> = read(&path).iter().map(Swarm::to_line).collect();
+    assert_eq!(lines, ["seed=5", "seed=7,nodes=3"]);
     fs::remove_file(&path).unwrap();
 }

@@ -7,8 +7,9 @@ use rs2p::{Config, Protocol};
 
 use crate::{SECOND, settle};
 
-/// Everybody hears everybody once, also after cuts and a crash.
-fn live(world: &mut World, count: usize) {
+/// Everybody hears everybody once, also after cuts and a crash. Who has crashed hears once more what
+/// is not a minute old, of itself only where it goes by another id now.
+fn live(world: &mut World, count: usize, keeps_id: bool) {
     world.link(&Topology::Random { degree: 3 });
     world.link_back();
     settle(world);
@@ -26,11 +27,13 @@ fn live(world: &mut World, count: usize) {
     world.run_for(5 * SECOND);
     world.restart(1);
     world.run_for(120 * SECOND);
+    let heard_again = (count - usize::from(keeps_id)) as u64;
+    assert_eq!(world.deliveries(), everybody + heard_again);
     for from in 0..count {
         world.broadcast(from, &[format!("again from {from}")]).unwrap();
     }
     world.run_for(20 * SECOND);
-    assert_eq!(world.deliveries(), 2 * everybody);
+    assert_eq!(world.deliveries(), 2 * everybody + heard_again);
 }
 
 #[cfg(feature = "tls")]
@@ -40,7 +43,7 @@ fn tls_world(count: u8, signatures: rs2p::Signatures) -> World {
     for number in 0..count {
         let identity = rs2p::Identity::from_secret(&[number + 1; 32]).unwrap();
         let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
-        config.max_outgoing = 0;
+        config.limits.max_outgoing = 0;
         config.identity = Some(identity);
         config.signatures = signatures;
         world.add(config, rs2p::sim::Recorder::default());
@@ -57,7 +60,7 @@ fn a_mesh_under_tls_lives_through_cuts_and_a_crash_and_repeats_but_for_its_bytes
 
     let run = |signatures| {
         let mut world = tls_world(10, signatures);
-        live(&mut world, 10);
+        live(&mut world, 10, true);
         for number in 0..10 {
             let stats = world.node(number).unwrap().stats();
             assert_eq!(stats.dropped.forged, 0);
@@ -93,10 +96,10 @@ fn a_mesh_under_rsa_lives_through_cuts_and_a_crash_and_repeats_to_the_byte() {
         let mut world = World::new(seed);
         for _ in 0..6 {
             let mut config = Config::new(Protocol::new("mesh", "PKCS1_v1.5"));
-            config.max_outgoing = 0;
+            config.limits.max_outgoing = 0;
             world.add(config, rs2p::sim::Recorder::default());
         }
-        live(&mut world, 6);
+        live(&mut world, 6, false);
         world.trace_hash()
     };
     assert_eq!(run(5), run(5));
@@ -114,7 +117,7 @@ fn a_mesh_with_a_secret_keeps_a_stranger_out_and_one_that_is_denied_for_a_minute
     let mut world = World::new(12);
     for number in 0..5_u8 {
         let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
-        config.max_outgoing = 0;
+        config.limits.max_outgoing = 0;
         config.identity = Some(identity(number));
         // The last one has heard of a secret, and it is another.
         let secret = if number == 4 { [9; 16] } else { [3; 16] };
@@ -135,5 +138,6 @@ fn a_mesh_with_a_secret_keeps_a_stranger_out_and_one_that_is_denied_for_a_minute
     world.broadcast(1, &["back again"]).unwrap();
     assert!(world.broadcast(4, &["to nobody"]).is_err());
     world.run_for(SECOND);
-    assert_eq!(world.deliveries(), 2 + 3);
+    assert_eq!(world.app(1).texts(), ["without two"], "who is let in hears of the last minute");
+    assert_eq!(world.deliveries(), 2 + 1 + 3);
 }

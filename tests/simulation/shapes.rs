@@ -81,7 +81,7 @@ fn a_broadcast_takes_no_more_of_the_stack_for_more_neighbors() {
     let run = || {
         let mut world = World::new(1);
         let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
-        config.max_outgoing = 0;
+        config.limits.max_outgoing = 0;
         world.add(config, Recorder::default());
         world.add_nodes(1_000);
         for node in 1..=1_000 {
