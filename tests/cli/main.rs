@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod keys;
+mod replay;
 
 #[cfg(unix)]
 use std::io::{BufRead, BufReader};
@@ -243,6 +244,14 @@ fn a_sweep_counts_its_scenarios() {
 }
 
 #[test]
+fn a_scenario_is_given_by_its_line() {
+    let figures = simulated("--scenario seed=5,nodes=3,cuts=1,actions=4 --shrink");
+    assert_eq!((&figures["count"], &figures["seed"]), (&1.into(), &5.into()));
+    // The last messages alone: three of each node to two others, and one that is as long as can be.
+    assert!(figures["deliveries"].as_u64().unwrap() >= 20, "{figures}");
+}
+
+#[test]
 fn the_help_of_sim_has_valid_examples() {
     let output = rs2p("sim --help");
     assert_eq!(rs2p("help sim"), output);
@@ -251,7 +260,11 @@ fn the_help_of_sim_has_valid_examples() {
         help.lines().filter_map(|line| line.strip_prefix("  rs2p sim")).collect();
     assert!(examples.len() >= 3, "{help}");
     for example in examples {
-        let shorter = if example.contains("--sweep") { "--sweep 1" } else { "--nodes 5" };
+        let shorter = match example {
+            _ if example.contains("--sweep") => "--sweep 1 --seed 4",
+            _ if example.contains("--scenario") => "",
+            _ => "--nodes 5",
+        };
         let output = rs2p(&format!("sim {example} {shorter}"));
         assert_eq!(output.status.code(), Some(0), "{example}: {output:?}");
     }
@@ -332,6 +345,8 @@ fn the_help_of_mesh_names_each_option_and_its_examples_are_valid() {
         "encryption",
         "seed",
         "timeout",
+        "record",
+        "chaos",
         "json",
     ] {
         assert!(help.contains(&format!("\n  --{option} ")), "{option}");
@@ -342,7 +357,14 @@ fn the_help_of_mesh_names_each_option_and_its_examples_are_valid() {
     for example in examples {
         // The last value of an option counts, which makes the examples short.
         let shorter = if example.contains("--for") { "--for 50ms" } else { "--messages 3" };
-        let output = rs2p(&format!("mesh {example} --nodes 3 {shorter}"));
+        let folder = std::env::temp_dir().join(format!("rs2p-examples-{}", std::process::id()));
+        let elsewhere = match example.contains("--record") {
+            true => format!("--record {}", folder.display()),
+            false => String::new(),
+        };
+        let output = rs2p(&format!("mesh {example} --nodes 3 {shorter} {elsewhere}"));
+        // Only one of them makes it.
+        drop(std::fs::remove_dir_all(&folder));
         assert_eq!(output.status.code(), Some(0), "{example}: {output:?}");
     }
 }

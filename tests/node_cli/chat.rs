@@ -220,3 +220,25 @@ fn help_has_examples_and_wrong_arguments_are_usage_errors() {
     assert_eq!((complaint.starts_with(expected), code), (true, Some(1)), "{complaint}");
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
 }
+
+#[test]
+fn a_node_that_keeps_an_address_book_finds_the_mesh_again_without_being_told() {
+    let path = std::env::temp_dir().join(format!("rs2p-node-book-{}", std::process::id()));
+    let book = format!("--address-book {}", path.display());
+    let mut first = Running::start("--max-outgoing 0");
+    let addr = first.addr();
+    let mut told = Running::start(&format!("{book} --connect {addr}"));
+    told.until("is a neighbor now: dialled at");
+    told.say("/quit");
+    assert!(told.end().success());
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(kept.contains(&format!("tried {addr} ")), "{kept}");
+    let mut again = Running::start(&book);
+    again.until("is a neighbor now: dialled at");
+    drop(again);
+    std::fs::write(&path, "something else").unwrap();
+    let (shown, complaint, code) = output(&format!("node {book}"), b"");
+    assert_eq!((shown.as_str(), code), ("", Some(1)), "{complaint}");
+    assert!(complaint.contains("does not begin as an address book"), "{complaint}");
+    std::fs::remove_file(&path).unwrap();
+}

@@ -110,6 +110,34 @@ fn what_goes_wrong_is_an_exception_and_a_status() {
     node.until("Nominal");
 }
 
+#[test]
+fn what_was_counted_and_what_became_of_a_message_can_be_asked() {
+    let mut first = Running::start("--json");
+    let ready = read(&first.next());
+    let mut second = Running::start(&format!("--json --connect 127.0.0.1:{}", ready["addr"][1]));
+    let other = read(&second.next());
+    second.until("peer_join");
+    second.say(r#"{"cmd": "send", "packets": ["hello"]}"#);
+    let sent = read(&second.until("\"queued\""));
+    first.until("hello");
+    let explain = json!({"cmd": "explain", "id": sent["id"]}).to_string();
+    first.say(&explain);
+    let here = read(&first.until("explanation"))["explanation"].clone();
+    assert_eq!((&here["from"], &here["fate"]), (&other["id"], &json!("given to the user")));
+    second.say(&explain);
+    let there = read(&second.until("explanation"))["explanation"].clone();
+    assert_eq!((&there["from"], &there["passed_to"]), (&Value::Null, &json!([ready["id"]])));
+    first.say(r#"{"cmd": "explain", "id": "nobodys"}"#);
+    assert_eq!(read(&first.until("explanation"))["explanation"], Value::Null);
+    first.say(r#"{"cmd": "stats"}"#);
+    let stats = read(&first.until("stats"))["stats"].clone();
+    assert_eq!((&stats["received"], &stats["frames.handshakes"]), (&json!(1), &json!(1)));
+    assert!(stats.as_object().unwrap().values().all(|count| *count != 0), "{stats}");
+    first.say(&json!({"cmd": "record", "of": other["id"]}).to_string());
+    let record = read(&first.until("record"))["record"].clone();
+    assert_eq!(record["notes"][0]["text"], "it became a neighbor", "{record}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_with_bye_even_while_a_command_waits() {

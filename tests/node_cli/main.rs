@@ -10,6 +10,8 @@
 mod chat;
 mod encryption;
 mod json;
+#[cfg(unix)]
+mod killed;
 mod running;
 #[cfg(target_os = "linux")]
 mod terminal;

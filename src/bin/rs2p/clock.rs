@@ -35,3 +35,8 @@ impl Pulse {
         due
     }
 }
+
+/// A calendar time in Unix seconds, as JSON shows it.
+pub(crate) fn seconds(time: rs2p::UnixTime) -> f64 {
+    time.since(rs2p::UnixTime::default()).as_secs_f64()
+}

@@ -18,6 +18,7 @@ mod latencies;
 mod mesh;
 mod methods;
 mod node;
+mod replay;
 mod safe;
 mod seed;
 mod sim;
@@ -43,10 +44,11 @@ struct Command {
     run: fn(lexopt::Parser) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command { name: "mesh", summary: mesh::SUMMARY, help: mesh::HELP, run: mesh::run },
     Command { name: "node", summary: node::SUMMARY, help: node::HELP, run: node::run },
     Command { name: "sim", summary: sim::SUMMARY, help: sim::HELP, run: sim::run },
+    Command { name: "replay", summary: replay::SUMMARY, help: replay::HELP, run: replay::run },
     Command {
         name: "keygen",
         summary: keys::KEYGEN_SUMMARY,
@@ -87,6 +89,12 @@ impl From<mesh::MeshError> for Failure {
 
 impl From<node::NodeError> for Failure {
     fn from(error: node::NodeError) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+impl From<replay::ReplayError> for Failure {
+    fn from(error: replay::ReplayError) -> Self {
         Self::Job(error.into())
     }
 }

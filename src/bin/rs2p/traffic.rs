@@ -30,7 +30,7 @@ impl Traffic {
             bytes_out: self.bytes_out + stats.bytes_out,
             duplicates: self.duplicates + duplicates,
             dropped: self.dropped + stats.dropped.total() - duplicates,
-            refused: self.refused + stats.refused,
+            refused: self.refused + stats.refused.total(),
         }
     }
 

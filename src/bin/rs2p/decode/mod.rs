@@ -3,12 +3,14 @@
 //! Knows what each packet is called and how it is explained. What the bytes are is the library's
 //! decision: a frame is good here exactly where a node would read it.
 
+mod control;
 mod date;
 mod error;
 mod frame;
 mod header;
 mod input;
 mod json;
+mod missed;
 mod options;
 mod payload;
 mod show;
@@ -53,7 +55,10 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
 /// What a node takes by default.
 fn limits() -> DecodeLimits {
     let config = Config::new(Protocol::new("mesh", Encryption::Plaintext.name()));
-    DecodeLimits { max_body_len: config.max_frame_len, max_packets: config.max_packets }
+    DecodeLimits {
+        max_body_len: config.limits.max_frame_len,
+        max_packets: config.limits.max_packets,
+    }
 }
 
 fn take_all(input: &mut Input, cutter: &mut Cutter, report: &mut Report) -> Result<(), Failure> {

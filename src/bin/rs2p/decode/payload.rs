@@ -1,14 +1,16 @@
 //! The packets of the payload, explained by what the flags say they are. PROTOCOL.md §3 and §5.
 
 use rs2p::wire::{
-    CONTROL_WORD, Control, Extension, Flag, HEADER_COUNT, LinkName, LinkVerdict, NodeId, Packets,
-    PeerEntry, RefusalReason, Request, RequestId, Response, Wanted,
+    CONTROL_WORD, Extension, Flag, HEADER_COUNT, NodeId, Packets, PeerEntry, Request, RequestId,
+    Response, Wanted,
 };
 use rs2p::{Address, Compressions, Encryption, Protocol};
 use serde_json::{Value, json};
 
+use super::control;
 use super::frame::Meaning;
 use super::header::node_id;
+use super::missed;
 use super::text::safe;
 
 /// The most entries of a peers list that a node of rs2p reads. PROTOCOL.md §3.2.
@@ -24,8 +26,8 @@ enum Kind {
     Response,
     Peers,
     Control,
-    /// A word of that kind with which a connection ends.
-    Refusal,
+    /// A word about messages that one end has missed.
+    Missed,
     /// A renegotiation of no known kind.
     Unknown,
     User,
@@ -39,10 +41,10 @@ pub(super) fn explain(packets: &Packets) -> (Vec<(String, Meaning)>, Vec<&'stati
     }
     let main = packets.get(0).and_then(Flag::parse);
     let kind = match Kind::of(main, payload.first().copied().unwrap_or_default()) {
-        Kind::Control if refusal(&payload).is_some() => Kind::Refusal,
+        Kind::Control if missed::is_word(&payload) => Kind::Missed,
         kind => kind,
     };
-    let names = kind.names();
+    let names = if kind == Kind::Control { control::names(&payload) } else { kind.names() };
     let explained = payload.iter().enumerate().map(|(index, packet)| match index.checked_sub(1) {
         None => ("sub-flag".to_owned(), kind.sub_flag(packet)),
         Some(index) => {
@@ -80,9 +82,9 @@ impl Kind {
             Self::Request => &["request id", "wanted id"],
             Self::Response => &["request id", "place"],
             Self::Peers => &["peers list"],
-            Self::Control => &["verb", "your link", "my link"],
-            Self::Refusal => &["verb", "reason"],
-            Self::Resend | Self::Unknown | Self::User => &[],
+            Self::Missed => &["verb", "offer"],
+            // They depend on the verb.
+            Self::Control | Self::Resend | Self::Unknown | Self::User => &[],
         }
     }
 
@@ -93,7 +95,7 @@ impl Kind {
             Self::Compression | Self::Peers => 1,
             Self::Request | Self::Response => 2,
             // A later version may have others, which nodes ignore.
-            Self::Control | Self::Refusal | Self::Resend | Self::Unknown | Self::User => 0,
+            Self::Control | Self::Missed | Self::Resend | Self::Unknown | Self::User => 0,
         }
     }
 
@@ -105,7 +107,8 @@ impl Kind {
             Self::Request => "where is this node?",
             Self::Response => "here is the node that you asked for",
             Self::Peers => "the nodes that the sender knows",
-            Self::Control | Self::Refusal => "rs2p nodes among themselves, about their connections",
+            Self::Control => "rs2p nodes among themselves, about their connections",
+            Self::Missed => "rs2p nodes among themselves, about messages that one may have missed",
             Self::Unknown => "no renegotiation of the protocol: nodes of rs2p ignore it",
             Self::User => match Flag::parse(packet) {
                 Some(Flag::Broadcast | Flag::Whisper) => "a message of a user",
@@ -131,10 +134,10 @@ impl Kind {
             (Self::Request, 1) => wanted(packet),
             (Self::Response, 1) => place(packet),
             (Self::Peers, 0) => peers(packet),
-            (Self::Control | Self::Refusal, 0) => verb(payload),
-            (Self::Refusal, 1) => reason(payload),
-            (Self::Control, 1) => link(packet, "named by the end that reads this"),
-            (Self::Control, 2) => link(packet, "named by the end that wrote this"),
+            (Self::Control, _) => control::packet(index, packet, payload),
+            (Self::Missed, 0) => missed::verb(payload),
+            (Self::Missed, 1) => Meaning::note("the name of the offer on its connection"),
+            (Self::Missed, _) => missed::source(packet, payload),
             _ => Meaning::note("of no meaning here: nodes pass over it"),
         }
     }
@@ -183,12 +186,15 @@ fn compressions(packet: &[u8]) -> Meaning {
 
 fn extension(packet: &[u8]) -> Meaning {
     match Extension::parse(packet) {
-        Some(Extension { incarnation, link, secret, signed }) => {
+        Some(Extension { incarnation, link, secret, signed, ping, catches_up }) => {
             let (incarnation, link) = (format!("{incarnation:016x}"), format!("{link:016x}"));
             let proof = if secret.is_some() { "; it proves the secret of its mesh" } else { "" };
             let signs = if signed { "; it signs its broadcasts" } else { "" };
+            let pings = if ping { "; it answers pings" } else { "" };
+            let holds = if catches_up { "; it holds messages for those who miss them" } else { "" };
             let text = format!(
-                "a node of rs2p, in its life {incarnation}; the connection is {link}{proof}{signs}"
+                "a node of rs2p, in its life {incarnation}; the connection is \
+                {link}{proof}{signs}{pings}{holds}"
             );
             let has_proof = secret.is_some();
             Meaning::note(text).with(json!({
@@ -196,6 +202,8 @@ fn extension(packet: &[u8]) -> Meaning {
                 "link": link,
                 "secret": has_proof,
                 "signed": signed,
+                "ping": ping,
+                "catches_up": catches_up,
             }))
         }
         None => Meaning::note("no extension that rs2p knows: passed over"),
@@ -241,50 +249,6 @@ fn peers(packet: &[u8]) -> Meaning {
     let list: Vec<Value> =
         entries.iter().map(|entry| place_json(entry.address.as_ref(), &entry.id)).collect();
     Meaning { notes, ..Meaning::default() }.with(json!({ "peers": list }))
-}
-
-fn verb(payload: &[&[u8]]) -> Meaning {
-    let text = match Control::decode(payload.iter().copied()) {
-        Some(Control::Ask(_)) => "somebody with your id opened this connection to me: is it yours?",
-        Some(Control::Answer { verdict: LinkVerdict::Unknown, .. }) => "I have no such connection",
-        Some(Control::Answer { verdict: LinkVerdict::Settled, .. }) => {
-            "I have, and write to you on the connection over which you asked"
-        }
-        Some(Control::Answer { verdict: LinkVerdict::Open, .. }) => {
-            "I have, and write to you on another than the one over which you asked"
-        }
-        Some(Control::Refused(_)) => "I do not want you; the connection ends here",
-        None => "no word that this version knows: nodes ignore it",
-    };
-    let link = Control::decode(payload.iter().copied()).and_then(|control| match control {
-        Control::Ask(link) | Control::Answer { link, .. } => Some(link),
-        Control::Refused(_) => None,
-    });
-    let details = link.map(|LinkName { yours, mine }| {
-        json!({ "yours": format!("{yours:016x}"), "mine": format!("{mine:016x}") })
-    });
-    Meaning::note(text).with(json!({ "link": details }))
-}
-
-fn refusal(payload: &[&[u8]]) -> Option<RefusalReason> {
-    match Control::decode(payload.iter().copied())? {
-        Control::Refused(reason) => Some(reason),
-        Control::Ask(_) | Control::Answer { .. } => None,
-    }
-}
-
-fn reason(payload: &[&[u8]]) -> Meaning {
-    refusal(payload).map_or_else(Meaning::default, |reason| Meaning::note(reason.to_string()))
-}
-
-fn link(packet: &[u8], text: &str) -> Meaning {
-    match <[u8; 8]>::try_from(packet) {
-        Ok(bytes) => {
-            let name = format!("{:016x}", u64::from_be_bytes(bytes));
-            Meaning::note(format!("connection {name}, {text}")).with(json!({ "link": name }))
-        }
-        Err(_) => Meaning::note("not eight bytes: not the name of a connection"),
-    }
 }
 
 /// An address as it can be dialled. Its host is whatever the peer wrote.
@@ -370,40 +334,6 @@ mod tests {
         ] {
             let payload: Vec<Vec<u8>> = payload.iter().map(|text| (*text).into()).collect();
             assert_eq!(faults(&packets(main, &payload)), [""; 0], "{payload:?}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_told_with_its_reason() {
-        let payload = Control::Refused(RefusalReason::SecretWrong).encode();
-        let (explained, missing) = explain(&packets("whisper", &payload));
-        let [_, (_, verb), (name, reason)] = &explained[..] else { panic!("{explained:?}") };
-        assert!(verb.notes[0].contains("I do not want you"), "{verb:?}");
-        assert_eq!(name, "reason");
-        assert_eq!(reason.notes, ["this node's secret is not that of the mesh"]);
-        assert_eq!(missing, [""; 0]);
-    }
-
-    #[test]
-    fn words_about_connections_are_told_with_both_names() {
-        let link = LinkName { yours: 0xa, mine: 0xb };
-        for (control, expected) in [
-            (Control::Ask(link), "is it yours?"),
-            (Control::Answer { link, verdict: LinkVerdict::Unknown }, "I have no such connection"),
-            (Control::Answer { link, verdict: LinkVerdict::Settled }, "over which you asked"),
-            (Control::Answer { link, verdict: LinkVerdict::Open }, "on another than"),
-        ] {
-            let (explained, _) = explain(&packets("whisper", &control.encode()));
-            let [_, (_, verb), (name, yours), (_, mine)] = &explained[..] else {
-                panic!("{explained:?}")
-            };
-            assert!(verb.notes[0].contains(expected), "{verb:?}");
-            assert_eq!(verb.details["link"]["mine"], "000000000000000b");
-            assert_eq!(
-                (name.as_str(), &yours.details["link"]),
-                ("your link", &"000000000000000a".into())
-            );
-            assert_eq!(mine.details["link"], "000000000000000b");
         }
     }
 }

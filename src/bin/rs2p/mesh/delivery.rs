@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rs2p::SendError;
+
 use super::error::MeshError;
 use super::ledger::Ledger;
 use super::nodes::Nodes;
@@ -21,6 +23,9 @@ const MAX_WINDOW_LEN: usize = 4 << 20;
 /// How long nothing else is looked at when nothing arrives.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How long nothing arrives before what is missing is taken for lost, where links break.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How long an interrupted run waits for what is on its way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -30,6 +35,8 @@ pub(super) struct Delivery<'a> {
     pub(super) nodes: &'a Nodes,
     pub(super) receivers: &'a Receivers,
     pub(super) body: &'a Body,
+    /// Whether messages may be lost, because links break.
+    pub(super) has_cuts: bool,
 }
 
 impl Delivery<'_> {
@@ -46,6 +53,8 @@ impl Delivery<'_> {
         // When something was delivered, or was the first to be waited for.
         let mut heard = start;
         let mut stopped: Option<Instant> = None;
+        // The messages that are waited for no longer before others are sent.
+        let mut given_up = 0;
         let mut now = start;
         loop {
             if stopped.is_none() && self.interrupt.is_set() {
@@ -55,12 +64,21 @@ impl Delivery<'_> {
                 None => self.options.plan.next(ledger.sent(), now.duration_since(start)),
                 Some(_) => Next::Over,
             };
-            if next == Next::Now && ledger.waiting() < window {
-                if ledger.waiting() == 0 {
+            if self.has_cuts && now.duration_since(heard) > GIVE_UP_TIMEOUT {
+                given_up = ledger.waiting();
+            }
+            let waiting = ledger.waiting().saturating_sub(given_up);
+            if next == Next::Now && waiting < window {
+                if waiting == 0 {
                     heard = now;
                 }
                 let number = ledger.begin(now);
-                self.nodes.send(number, self.body)?;
+                match self.nodes.send(number, self.body) {
+                    // All links of a node may be down at once.
+                    Err(MeshError::Send { error: SendError::NoNeighbors, .. }) if self.has_cuts => {
+                    }
+                    outcome => outcome?,
+                }
                 now = clock::now();
                 continue;
             }

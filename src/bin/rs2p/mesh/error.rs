@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use rand::rngs::SysError;
 use rs2p::{BindError, CloseReason, ConnectError, SendError};
@@ -18,6 +19,8 @@ pub(crate) enum MeshError {
     TooManyFiles { needed: usize, limit: usize },
     /// A node could not be opened.
     Bind { node: usize, error: BindError },
+    /// The records of the nodes could not be written.
+    Record { path: PathBuf, error: io::Error },
     /// A thread that receives could not be started.
     Thread(io::Error),
     /// Two nodes could not be linked.
@@ -40,6 +43,9 @@ impl fmt::Display for MeshError {
             Self::Bind { node, error } => {
                 let hint = if is_out_of_files(error) { FILES_HINT } else { "" };
                 write!(f, "node {node} could not be opened{hint}")
+            }
+            Self::Record { path, .. } => {
+                write!(f, "the record could not be written to {}", path.display())
             }
             Self::Thread(_) => write!(f, "a receiving thread could not be started"),
             Self::Connect { from, to, error } => {
@@ -64,7 +70,7 @@ impl Error for MeshError {
         match self {
             Self::Entropy(error) => Some(error),
             Self::Bind { error, .. } => Some(error),
-            Self::Thread(error) => Some(error),
+            Self::Record { error, .. } | Self::Thread(error) => Some(error),
             Self::Connect { error, .. } => Some(error),
             Self::Send { error, .. } => Some(error),
             Self::TooManyFiles { .. } | Self::Joining { .. } => None,

@@ -12,6 +12,7 @@ mod phase;
 mod plan;
 mod receivers;
 mod report;
+mod storm;
 mod view;
 mod watch;
 
@@ -34,6 +35,7 @@ pub(crate) use options::{HELP, SUMMARY};
 use phase::Phase;
 use receivers::{Body, Receivers};
 use report::Report;
+use storm::Storm;
 use watch::Watch;
 
 /// How often it is looked whether the mesh is quiet, and how long at most.
@@ -72,11 +74,12 @@ impl Run<'_> {
     fn run(&self, seed: u64) -> Result<Report, MeshError> {
         let start = clock::now();
         let links = Links::new(&self.options.topology, self.options.nodes, seed);
-        nodes::check_open_files(self.options.nodes, links.pairs().len())?;
+        nodes::check_open_files(self.options, links.pairs().len())?;
         let mut report = Report::new(self.options, seed, &links);
         report.show_start(self.console);
 
-        let nodes = self.bind(&mut report)?;
+        let storm = self.options.chaos.as_ref().and_then(|text| Storm::new(text, seed));
+        let nodes = self.bind(storm.as_ref(), &mut report)?;
         self.join(&nodes, &links, &mut report)?;
         let body = Body::new(self.options.size, seed);
         let receivers = Receivers::start(&nodes, &body)?;
@@ -84,14 +87,29 @@ impl Run<'_> {
         if nodes.count() > 1 && report.interrupted.is_none() {
             let before = calm(&nodes, &receivers, &mut ledger);
             let phase = clock::now();
-            let links = links.pairs().len();
+            let (all, links) = (&links, links.pairs().len());
             let watch = Watch::new(self.console, &nodes, self.options.plan, links, phase);
             let Self { options, interrupt, .. } = *self;
-            Delivery { options, interrupt, nodes: &nodes, receivers: &receivers, body: &body }
-                .run(&mut ledger, watch, phase)?;
+            let has_cuts = storm.as_ref().is_some_and(Storm::has_cuts);
+            if let Some(storm) = &storm {
+                if has_cuts {
+                    nodes.keep(all);
+                }
+                storm.switch(true);
+            }
+            let (nodes, receivers, body) = (&nodes, &receivers, &body);
+            Delivery { options, interrupt, nodes, receivers, body, has_cuts }.run(
+                &mut ledger,
+                watch,
+                phase,
+            )?;
+            if let Some(storm) = &storm {
+                storm.switch(false);
+                report.chaos = Some(storm.counts());
+            }
             report.times.deliver = phase.elapsed();
             self.note_interrupt(Phase::Deliver, &mut report);
-            report.traffic = settle(&nodes, &receivers, &mut ledger, &before);
+            report.traffic = settle(nodes, receivers, &mut ledger, &before);
         }
 
         let phase = clock::now();
@@ -103,14 +121,15 @@ impl Run<'_> {
         report.times.total = start.elapsed();
         report.take(ledger);
         report.show_result(self.console);
+        nodes.finish_records()?;
         Ok(report)
     }
 
-    fn bind(&self, report: &mut Report) -> Result<Nodes, MeshError> {
+    fn bind(&self, storm: Option<&Storm>, report: &mut Report) -> Result<Nodes, MeshError> {
         let phase = clock::now();
         let total = self.options.nodes;
         let mut pulse = Pulse::new();
-        let nodes = Nodes::bind(self.options, self.interrupt, |done| {
+        let nodes = Nodes::bind(self.options, storm, self.interrupt, |done| {
             if pulse.is_due() {
                 self.progress("nodes", done, total);
             }

@@ -1,21 +1,24 @@
 //! The nodes of the mesh, from opening to closing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rs2p::{MeshSocket, NodeId};
+use rs2p::{MeshSocket, NodeId, Payloads, Recorder};
 
 use super::error::MeshError;
 use super::options::Options;
 use super::receivers::Body;
+use super::storm::Storm;
 use crate::clock;
 use crate::interrupt::Interrupt;
 use crate::topology::Links;
 use crate::traffic::Traffic;
 
-/// The files that a node keeps open (listener, poller, waker) and those that each link does.
-const FILES_PER_NODE: usize = 3;
+/// The files that a node keeps open (listener, and the spare one behind it, poller, waker) and those
+/// that each link does.
+const FILES_PER_NODE: usize = 4;
 const FILES_PER_LINK: usize = 2;
 
 /// The files that any program has open, and those of nodes that try each other's addresses.
@@ -31,8 +34,9 @@ const NO_LIMIT: usize = 1_000_000;
 const CLOSING_THREADS: usize = 16;
 
 /// Refuses a mesh that would run out of open files, where the limit can be known.
-pub(super) fn check_open_files(node_count: usize, link_count: usize) -> Result<(), MeshError> {
-    let needed = node_count * FILES_PER_NODE + link_count * FILES_PER_LINK + FILES_OTHER;
+pub(super) fn check_open_files(options: &Options, link_count: usize) -> Result<(), MeshError> {
+    let per_node = FILES_PER_NODE + usize::from(options.record.is_some());
+    let needed = options.nodes * per_node + link_count * FILES_PER_LINK + FILES_OTHER;
     match open_files_limit() {
         Some(limit) if limit < needed => Err(MeshError::TooManyFiles { needed, limit }),
         _ => Ok(()),
@@ -49,37 +53,49 @@ fn open_files_limit() -> Option<usize> {
 #[derive(Debug)]
 pub(super) struct Nodes {
     sockets: Vec<MeshSocket>,
+    /// Of each node, where they are recorded.
+    recorders: Vec<(PathBuf, Recorder)>,
 }
 
 impl Nodes {
     /// Opens all nodes, or fewer if it is interrupted.
     pub(super) fn bind(
         options: &Options,
+        storm: Option<&Storm>,
         interrupt: &Interrupt,
         mut progress: impl FnMut(usize),
     ) -> Result<Self, MeshError> {
         let mut sockets = Vec::with_capacity(options.nodes);
+        let mut recorders = Vec::new();
         for node in 0..options.nodes {
             if interrupt.is_set() {
                 break;
             }
-            let socket = MeshSocket::builder()
+            let mut builder = MeshSocket::builder()
                 .encryption(options.encryption)
                 .max_outgoing(0)
                 .configure(|config| {
                     // The hub of a star takes all others.
-                    config.max_incoming = options.nodes;
-                    config.max_handshakes = NO_LIMIT;
-                    config.max_handshake_burst = NO_LIMIT;
-                    config.connect_timeout = options.timeout;
-                    config.handshake_timeout = options.timeout;
-                })
-                .bind("127.0.0.1:0")
-                .map_err(|error| MeshError::Bind { node, error })?;
+                    config.limits.max_incoming = options.nodes;
+                    config.limits.max_handshakes = NO_LIMIT;
+                    config.limits.max_handshake_burst = NO_LIMIT;
+                    config.limits.connect_timeout = options.timeout;
+                    config.limits.handshake_timeout = options.timeout;
+                });
+            if let Some(storm) = storm {
+                builder = storm.apply(builder);
+            }
+            if let Some(folder) = &options.record {
+                let (path, recorder) = record(folder, node)?;
+                builder = builder.record(&recorder);
+                recorders.push((path, recorder));
+            }
+            let socket =
+                builder.bind("127.0.0.1:0").map_err(|error| MeshError::Bind { node, error })?;
             sockets.push(socket);
             progress(sockets.len());
         }
-        Ok(Self { sockets })
+        Ok(Self { sockets, recorders })
     }
 
     /// Makes the links, and waits until both ends of each know of it, or until it is interrupted.
@@ -123,6 +139,16 @@ impl Nodes {
         Ok(())
     }
 
+    /// Has links that break made again.
+    pub(super) fn keep(&self, links: &Links) {
+        for &(from, to) in links.pairs() {
+            if let (Some(dialer), Some(other)) = (self.sockets.get(from), self.sockets.get(to)) {
+                // An address is a name that can always be resolved.
+                drop(dialer.add_seed(other.local_addr()));
+            }
+        }
+    }
+
     /// Broadcasts a message from the node whose turn it is.
     pub(super) fn send(&self, number: u64, body: &Body) -> Result<(), MeshError> {
         let node = turn(number, self.count());
@@ -154,6 +180,14 @@ impl Nodes {
         good
     }
 
+    /// Ends the records of nodes that have left.
+    pub(super) fn finish_records(self) -> Result<(), MeshError> {
+        for (path, recorder) in self.recorders {
+            recorder.finish().map_err(|error| MeshError::Record { path, error })?;
+        }
+        Ok(())
+    }
+
     pub(super) fn traffic(&self) -> Traffic {
         Traffic::of(self.sockets.iter().map(MeshSocket::stats))
     }
@@ -175,6 +209,15 @@ impl Nodes {
     pub(super) fn count(&self) -> usize {
         self.sockets.len()
     }
+}
+
+/// Begins the record of a node.
+fn record(folder: &Path, node: usize) -> Result<(PathBuf, Recorder), MeshError> {
+    let path = folder.join(format!("node-{node}.record"));
+    let recorder = fs::create_dir_all(folder)
+        .and_then(|()| Recorder::create(&path, Payloads::Whole))
+        .map_err(|error| MeshError::Record { path: path.clone(), error })?;
+    Ok((path, recorder))
 }
 
 /// Waits for neighbors as the socket does, but not when it is interrupted.

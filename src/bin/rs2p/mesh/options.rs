@@ -1,5 +1,6 @@
 //! What the user asks of `rs2p mesh`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::Arg::Long;
@@ -7,6 +8,7 @@ use rs2p::Encryption;
 use rs2p::sim::Topology;
 
 use super::plan::{Plan, Wish};
+use super::storm;
 use crate::args::{self, UsageError};
 use crate::encryption;
 use crate::topology;
@@ -39,6 +41,10 @@ Options:
   --seed S           Choose links and contents as an earlier run did (default: by chance);
                      node ids, ports and times differ all the same
   --timeout SECONDS  Give up when nothing arrives for so long (default 10)
+  --record DIR       Write down all that happens to each node, for `rs2p replay`: node-0.record and
+                     so on in this folder, which is made if it is not there
+  --chaos LIST       Make the network bad while messages are sent: see below; only in a build with
+                     the feature `chaos`
   --json             Print one JSON object at the end instead of text
   -h, --help         Print this
 
@@ -50,8 +56,14 @@ On a terminal a view of the run is shown while it lasts; set TERM=dumb for plain
 for no colors. Ctrl-C ends the sending, waits two seconds at most for what is on its way, closes
 the mesh and shows what was found; a second Ctrl-C ends the program at once.
 
-It needs about 3 open files a node and 2 a link. See `ulimit -n`. No more than 32 messages are on
-their way at once, so that nothing but the mesh can lose any.
+It needs about 4 open files a node, 5 with --record, and 2 a link. See `ulimit -n`. No more than 32
+messages are on their way at once, so that nothing but the mesh can lose any.
+
+Chaos: delay=20..200ms gives what arrives so much later, cut=1% and stall=1% break a connection, or
+leave it unread for one to three seconds, with this likelihood in each second of its life, write=1
+writes so many bytes at once, and bandwidth=100000 so many a second. What is drawn follows from the
+seed. A cut link is made again, but what was on its way over it may be lost, and is counted without
+judgement; still no node may get a message twice.
 
 Exit code: 0 where every node got every message exactly once, 1 where not or where the mesh could
 not be built, 2 where the arguments are wrong, 130 where Ctrl-C ended the run.
@@ -67,7 +79,8 @@ everywhere, as {message, sender, receivers}; `latency_us` {min, p50, p99, max} o
 to receipt; `wire` {frames, bytes, frames_per_delivery, bytes_per_delivery, duplicates, dropped,
 refused} while messages were sent: duplicates were received again and dropped by the node, dropped
 are those dropped for another reason, refused found a neighbor's queue full; `closed`, the nodes
-whose connections all ended in good order. An error before there are results is on stderr only.
+whose connections all ended in good order; `chaos`, what the network did: {asked, cuts, stalls,
+delayed, held_back}, or null. An error before there are results is on stderr only.
 
 Examples:
   rs2p mesh
@@ -75,11 +88,12 @@ Examples:
   rs2p mesh --nodes 32 --degree 8 --messages 500 --size 10000
   rs2p mesh --nodes 16 --for 30s --rate 200
   rs2p mesh --encryption plaintext
+  rs2p mesh --encryption plaintext --nodes 3 --messages 6 --record records
   rs2p mesh --seed 7 --json
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "--nodes",
     "--topology",
     "--degree",
@@ -90,6 +104,8 @@ const NAMES: [&str; 12] = [
     "--encryption",
     "--seed",
     "--timeout",
+    "--record",
+    "--chaos",
     "--json",
     "--help",
 ];
@@ -118,6 +134,10 @@ pub(super) struct Options {
     pub(super) encryption: Encryption,
     pub(super) seed: Option<u64>,
     pub(super) timeout: Duration,
+    /// The folder for what happens to each node.
+    pub(super) record: Option<PathBuf>,
+    /// What the network does to the nodes, as it was asked for.
+    pub(super) chaos: Option<String>,
     pub(super) json: bool,
 }
 
@@ -126,7 +146,7 @@ impl Options {
         let (mut nodes, mut size, mut timeout) = (8, 64, Duration::from_secs(10));
         let mut shape = Topology::Random { degree: 0 };
         let (mut degree, mut seed, mut wish) = (None, None, Wish::default());
-        let (mut json, mut encryption) = (false, None);
+        let (mut json, mut encryption, mut record, mut chaos) = (false, None, None, None);
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("nodes") => {
@@ -153,6 +173,8 @@ impl Options {
                     seed = Some(args::number("--seed", &parser.value()?, &(0..=u64::MAX))?);
                 }
                 Long("timeout") => timeout = args::seconds("--timeout", &parser.value()?)?,
+                Long("record") => record = Some(PathBuf::from(parser.value()?)),
+                Long("chaos") => chaos = Some(storm::read(&parser.value()?)?),
                 Long("json") => json = true,
                 other => return Err(args::refuse(other, &NAMES)),
             }
@@ -161,7 +183,19 @@ impl Options {
         let plan = Plan::new(wish, default_messages(nodes))?;
         let encryption = encryption::or_default(encryption)?;
         check_size(size, encryption)?;
-        Ok(Self { nodes, topology, wish, plan, size, encryption, seed, timeout, json })
+        Ok(Self {
+            nodes,
+            topology,
+            wish,
+            plan,
+            size,
+            encryption,
+            seed,
+            timeout,
+            record,
+            chaos,
+            json,
+        })
     }
 }
 
@@ -191,7 +225,7 @@ mod tests {
     #[test]
     fn every_option_is_read_in_both_forms() {
         let all = "--nodes 3 --topology random --degree 2 --messages 5 --rate 9 --size 0 \
-                   --encryption plaintext --seed 7 --timeout 1.5 --json";
+                   --encryption plaintext --seed 7 --timeout 1.5 --record d --json";
         let wish = Wish { messages: Some(5), rate: Some(9), time: None };
         let expected = Options {
             nodes: 3,
@@ -202,11 +236,13 @@ mod tests {
             encryption: Encryption::Plaintext,
             seed: Some(7),
             timeout: Duration::from_millis(1500),
+            record: Some("d".into()),
+            chaos: None,
             json: true,
         };
         assert_eq!(parse(all), Ok(expected.clone()));
         let with_equals = "--nodes=3 --degree=2 --messages=5 --rate=9 --size=0 --encryption=plaintext --seed=7 \
-             --timeout=1.5 --json";
+             --timeout=1.5 --record=d --json";
         assert_eq!(parse(with_equals), Ok(expected));
     }
 

@@ -9,6 +9,7 @@ use super::nodes::Nodes;
 use super::options::Options;
 use super::phase::Phase;
 use super::plan::Plan;
+use super::storm::{self, Counts};
 use crate::console::{Console, Tone, count, grouped, human};
 use crate::encryption;
 use crate::topology::Links;
@@ -34,6 +35,8 @@ pub(super) struct Report {
     pub(super) opened: usize,
     /// The nodes that closed in good order.
     pub(super) closed: usize,
+    /// What the bad network has done, where there was one.
+    pub(super) chaos: Option<Counts>,
     sent: u64,
     tally: Tally,
     missing: Vec<Missing>,
@@ -59,6 +62,7 @@ impl Report {
             interrupted: None,
             opened: 0,
             closed: 0,
+            chaos: None,
             sent: 0,
             tally: Tally::default(),
             missing: Vec::new(),
@@ -70,9 +74,22 @@ impl Report {
         (self.sent, self.tally, self.missing) = ledger.into_parts();
     }
 
-    /// Whether every node got every message exactly once, and nothing else.
+    /// Whether every node got every message exactly once, and nothing else; where links were broken
+    /// on purpose, whether none got more than that.
     pub(super) fn is_ok(&self) -> bool {
-        self.interrupted.is_none() && self.is_exact()
+        let is_good = self.is_exact() || (self.may_lose() && self.is_clean());
+        self.interrupted.is_none() && is_good
+    }
+
+    /// Whether links were broken on purpose.
+    fn may_lose(&self) -> bool {
+        self.chaos.is_some_and(|[(_, cuts), ..]| cuts > 0)
+    }
+
+    /// Whether nobody got anything that was not to be.
+    fn is_clean(&self) -> bool {
+        let Tally { duplicates, echoes, strays, .. } = self.tally;
+        [duplicates, echoes, strays] == [0; 3]
     }
 
     /// Whether that holds for the messages that there have to be.
@@ -153,6 +170,9 @@ impl Report {
         } else if !matches!(self.interrupted, Some(Phase::Bind | Phase::Join)) {
             self.show_deliveries(console);
         }
+        if let Some(counts) = &self.chaos {
+            console.labelled(Tone::Plain, "chaos", storm::in_words(counts));
+        }
         let closing = format!(
             "{} of {} nodes in good order, in {}",
             self.closed,
@@ -169,12 +189,15 @@ impl Report {
         let total = human(self.times.total);
         let exact = if self.is_exact() { "every" } else { "not every" };
         let (tone, label, text) = match self.interrupted {
-            None if self.is_exact() => (Tone::Good, "ok", String::new()),
+            None if self.is_ok() => (Tone::Good, "ok", String::new()),
             None => (Tone::Bad, "failed", String::new()),
             Some(phase) => (Tone::Bad, "stopped", format!("interrupted {}; ", phase.in_words())),
         };
         let what = if self.sent == 0 && self.interrupted.is_some() {
             "no message was sent".to_owned()
+        } else if self.is_ok() && !self.is_exact() {
+            "no node got a message twice; what is missing was lost on links that were cut"
+                .to_owned()
         } else if self.interrupted.is_some() {
             format!("{exact} node got every message sent so far exactly once")
         } else {
@@ -307,6 +330,9 @@ impl Report {
                 "refused": self.traffic.refused,
             },
             "closed": self.closed,
+            "chaos": self.chaos.as_ref().map(|counts| {
+                storm::to_json(self.options.chaos.as_deref().unwrap_or_default(), counts)
+            }),
         });
         format!("{object}\n")
     }

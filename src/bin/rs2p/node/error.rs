@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use rs2p::BindError;
 #[cfg(feature = "tls")]
 use rs2p::KeystoreError;
+use rs2p::{AddressBookFileError, BindError};
 
 use crate::console::OutputError;
 
@@ -20,8 +20,12 @@ pub(crate) enum NodeError {
     /// The secret of the command line cannot be used.
     #[cfg(feature = "tls")]
     Secret(KeystoreError),
+    /// The address book of the command line cannot be read, or was not written.
+    Book(AddressBookFileError),
     /// The operating system does not let the program know of Ctrl-C.
     Signals(ctrlc::Error),
+    /// The record of the node could not be written.
+    Record(io::Error),
     /// A thread could not be started.
     Thread(io::Error),
     /// What the node had to say could not be written.
@@ -36,7 +40,9 @@ impl fmt::Display for NodeError {
             Self::Identity(_) => write!(f, "the node's key cannot be used"),
             #[cfg(feature = "tls")]
             Self::Secret(_) => write!(f, "the secret of the mesh cannot be used"),
+            Self::Book(_) => write!(f, "the address book cannot be used"),
             Self::Signals(_) => write!(f, "Ctrl-C could not be taken over"),
+            Self::Record(_) => write!(f, "the record of the node could not be written"),
             Self::Thread(_) => write!(f, "a thread could not be started"),
             Self::Output(error) => error.fmt(f),
         }
@@ -49,8 +55,9 @@ impl Error for NodeError {
             Self::Bind { error, .. } => Some(error),
             #[cfg(feature = "tls")]
             Self::Identity(error) | Self::Secret(error) => Some(error),
+            Self::Book(error) => Some(error),
             Self::Signals(error) => Some(error),
-            Self::Thread(error) => Some(error),
+            Self::Record(error) | Self::Thread(error) => Some(error),
             Self::Output(error) => error.source(),
         }
     }

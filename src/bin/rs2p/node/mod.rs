@@ -17,7 +17,7 @@ mod stop;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use rs2p::MeshSocket;
+use rs2p::{AddressBook, CloseReport, MeshSocket, Payloads, Recorder};
 #[cfg(feature = "tls")]
 use rs2p::{Identity, MeshSecret};
 
@@ -29,7 +29,10 @@ use output::Output;
 
 pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let options = Options::parse(parser)?;
-    let socket = open(&options)?;
+    let payloads = if options.redact { Payloads::Redacted } else { Payloads::Whole };
+    let recorder = options.record.as_ref().map(|path| Recorder::create(path, payloads));
+    let recorder = recorder.transpose().map_err(NodeError::Record)?;
+    let socket = open(&options, recorder.as_ref())?;
     let (stop, stopped) = mpsc::channel();
     stop::on_signal(stop.clone()).map_err(NodeError::Signals)?;
     let output = Output::new(stop);
@@ -38,10 +41,22 @@ pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     } else {
         chat::run(&options, &socket, &output, &stopped)?
     };
+    drop(socket);
+    if let Some(recorder) = recorder {
+        recorder.finish().map_err(NodeError::Record)?;
+    }
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn open(options: &Options) -> Result<MeshSocket, NodeError> {
+/// Leaves the mesh, with the addresses that are known then kept where the user wants them.
+fn leave(options: &Options, socket: &MeshSocket) -> (CloseReport, Result<(), NodeError>) {
+    let kept = options.book.as_ref().map(|path| (path, socket.address_book()));
+    let report = socket.close();
+    let saved = kept.map_or(Ok(()), |(path, book)| book.save(path));
+    (report, saved.map_err(NodeError::Book))
+}
+
+fn open(options: &Options, recorder: Option<&Recorder>) -> Result<MeshSocket, NodeError> {
     let mut builder = MeshSocket::builder()
         .encryption(options.encryption)
         .subnet(&options.subnet)
@@ -55,6 +70,12 @@ fn open(options: &Options) -> Result<MeshSocket, NodeError> {
     #[cfg(feature = "tls")]
     if let Some(path) = &options.identity {
         builder = builder.identity(Identity::load_or_create(path).map_err(NodeError::Identity)?);
+    }
+    if let Some(recorder) = recorder {
+        builder = builder.record(recorder);
+    }
+    if let Some(path) = &options.book {
+        builder = builder.address_book(AddressBook::load_or_empty(path).map_err(NodeError::Book)?);
     }
     if let Some(address) = &options.out_addr {
         builder = builder.out_addr(address.clone());

@@ -17,9 +17,9 @@ rs2p node: run one node of a mesh on this terminal
 
 Opens a node and, with --connect, joins a mesh through any of its nodes. A line that you type goes
 to every node of the mesh, and their messages appear above it. Lines that begin with a slash are
-commands: /peers, /whisper, /reply, /locate, /connect, /stats, /quit; /help explains them. Ctrl-C
-or Ctrl-D leaves the mesh. Input and output may also be files or pipes: then lines are sent as they
-are read, and the end of the input closes the node.
+commands: /peers, /whisper, /reply, /locate, /connect, /stats, /explain, /record, /quit; /help
+explains them. Ctrl-C or Ctrl-D leaves the mesh. Input and output may also be files or pipes: then
+lines are sent as they are read, and the end of the input closes the node.
 
 Connections are encrypted by TLS, and a node's id is made of a key that it proves to its neighbors.
 The key is kept in the file of --identity, or is a new one each time. Nodes of py2p are met under
@@ -40,18 +40,23 @@ Options:
                       and its owner's alone; only under tls
   --secret-file FILE  Have nobody for a neighbor who does not prove to know the secret in this file,
                       as `rs2p keygen --secret` makes it; only under tls
+  --address-book FILE Keep the addresses of other nodes in a file, from run to run: read if it is
+                      there, and written when the node is closed
   --out-addr ADDR     Where others can reach this node, if that is not where it listens
   --compression LIST  Compression methods to use, the preferred first: gzip, bz2, lzma with commas
                       between them, or none (default: all that this program was built with)
   --max-outgoing N    Dial nodes that others tell of up to N connections, 0 to 1000 (default 8)
+  --record FILE       Write down all that happens to the node, for `rs2p replay`; not its keys, but,
+                      under plaintext, all that is said
+  --redact            With --record: leave out what is said, all but its length
   --json              Obey JSON commands on stdin and print JSON on stdout, a line each
   --no-events         With --json: print answers only; messages wait for `recv`
   -h, --help          Print this
 
 Exit code: 0 where the node was closed and all that it had sent was taken by its neighbors, 1 where
-something was left unsent, a line that nobody could be told among it, the node could not be opened
-or its output could not be written, 2 where the arguments are wrong. A second Ctrl-C ends the
-program at once, with 130.
+something was left unsent, a line that nobody could be told among it, the node could not be opened,
+or its output or its address book could not be written, 2 where the arguments are wrong. A second
+Ctrl-C ends the program at once, with 130.
 
 JSON: the first line is {\"event\": \"ready\"} with `id`, `addr` [host, port], `out_addr`, `protocol`
 [subnet, encryption], `authenticated`, whether neighbors prove their ids, `protocol_id`,
@@ -74,6 +79,10 @@ true, ...}, or by \"ok\": false with `error`, a word, and `text`. Commands are d
   peers | pending | waterfalls          neighbors, open questions, messages passed on last
   disconnect  to                        ends a connection; one of --connect is dialled again
   status | clearstatus                  \"Nominal\" or [[kind, text, address], ..], and forgets them
+  stats                                 what was counted, by name, where it is not 0
+  explain     id                        what became of a message: from whom it came first and again,
+                                        to whom it went; null where it is not remembered
+  record      of                        what lately went wrong with a node, or mattered
   id | ping | quit
 Packets are \"packets\", texts, or \"packets_hex\". A message has a number `n`, `main`, `sender`,
 `sender_hex`, `id`, `time`, `packets` (null where one is no UTF-8), `packets_hex`,
@@ -81,29 +90,34 @@ Packets are \"packets\", texts, or \"packets_hex\". A message has a number `n`, 
 came. The last 4096 messages, and of those 64 MiB, can be received or replied to; `lost` in `status`
 counts those that were discarded unread. One `recv` takes up to 8 MiB of messages; the next one goes
 on.
-Events: ready, message, peer_join, peer_leave, exception, located, bye.
+Events: ready, message, peer_join, peer_leave, exception, located, clock_suspect, bye.
 
 Examples:
   rs2p node
   rs2p node --connect 127.0.0.1:4444
   rs2p node --bind 0.0.0.0:4444 --subnet garden --identity garden.key
   rs2p node --secret-file garden.secret
+  rs2p node --connect 127.0.0.1:4444 --address-book garden.book
   rs2p node --encryption plaintext
+  rs2p node --encryption plaintext --record node.record
   echo hello | rs2p node --connect 127.0.0.1:4444
   rs2p node --json --connect 127.0.0.1:4444
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 15] = [
     "--bind",
     "--connect",
     "--subnet",
     "--encryption",
     "--identity",
     "--secret-file",
+    "--address-book",
     "--out-addr",
     "--compression",
     "--max-outgoing",
+    "--record",
+    "--redact",
     "--json",
     "--no-events",
     "--help",
@@ -124,9 +138,14 @@ pub(super) struct Options {
     pub(super) identity: Option<PathBuf>,
     /// The file of the mesh's secret.
     pub(super) secret: Option<PathBuf>,
+    /// The file of the addresses of others.
+    pub(super) book: Option<PathBuf>,
     pub(super) out_addr: Option<Address>,
     pub(super) compressions: Compressions,
     pub(super) max_outgoing: usize,
+    /// The file for what happens to the node.
+    pub(super) record: Option<PathBuf>,
+    pub(super) redact: bool,
     pub(super) json: bool,
     pub(super) events: bool,
 }
@@ -141,9 +160,12 @@ impl Options {
             encryption,
             identity: None,
             secret: None,
+            book: None,
             out_addr: None,
             compressions: Compressions::supported(),
             max_outgoing: 8,
+            record: None,
+            redact: false,
             json: false,
             events: true,
         }
@@ -155,6 +177,7 @@ impl Options {
             match arg {
                 Long("encryption") => encryption = Some(encryption::read(&parser.value()?)?),
                 Long("json") => options.json = true,
+                Long("redact") => options.redact = true,
                 Long("no-events") => options.events = false,
                 Long(name) => {
                     let name = name.to_owned();
@@ -176,6 +199,8 @@ impl Options {
             "subnet" => self.subnet = text("--subnet", &parser.value()?)?,
             "identity" => self.identity = Some(parser.value()?.into()),
             "secret-file" => self.secret = Some(parser.value()?.into()),
+            "record" => self.record = Some(parser.value()?.into()),
+            "address-book" => self.book = Some(parser.value()?.into()),
             "out-addr" => self.out_addr = Some(address("--out-addr", &parser.value()?)?),
             "compression" => {
                 self.compressions = methods::read("--compression", &parser.value()?)?;
@@ -200,6 +225,9 @@ impl Options {
             if self.secret.is_some() {
                 return useless("--secret-file", format!("under {word} no node proves anything"));
             }
+        }
+        if self.redact && self.record.is_none() {
+            return useless("--redact", "without --record nothing is written down".to_owned());
         }
         if !self.events && !self.json {
             return useless("--no-events", "without --json there are no events".to_owned());
@@ -261,8 +289,8 @@ mod tests {
     #[test]
     fn every_option_is_read() {
         let all = "--bind [::1]:0 --connect a:1 --connect=127.0.0.1:2 --subnet s --encryption \
-                   plaintext --out-addr [2001:db8::1]:7 --compression gzip --max-outgoing 3 \
-                   --json --no-events";
+                   plaintext --address-book book --out-addr [2001:db8::1]:7 --compression gzip \
+                   --max-outgoing 3 --record r --redact --json --no-events";
         let expected = Options {
             bind: "[::1]:0".to_owned(),
             connect: vec!["a:1".to_owned(), "127.0.0.1:2".to_owned()],
@@ -270,9 +298,12 @@ mod tests {
             encryption: Encryption::Plaintext,
             identity: None,
             secret: None,
+            book: Some("book".into()),
             out_addr: Some(Address { host: "2001:db8::1".to_owned(), port: 7 }),
             compressions: Compressions::from_names(["gzip"]),
             max_outgoing: 3,
+            record: Some("r".into()),
+            redact: true,
             json: true,
             events: false,
         };

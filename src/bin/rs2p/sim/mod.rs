@@ -27,14 +27,17 @@ use options::Options;
 pub(crate) use options::{HELP, SUMMARY};
 use report::Report;
 use scenario::Scenario;
+use sweep::Sweep;
 
 pub(crate) fn run(parser: lexopt::Parser) -> Result<ExitCode, Failure> {
     let options = Options::parse(parser)?;
     let seed = seed::choose(options.seed).map_err(SimError::Entropy)?;
     let console = if options.json { Console::stderr() } else { Console::stdout() };
-    let is_ok = match options.sweep {
-        Some(count) => sweep::run(seed, count, &console, options.json)?,
-        None => run_scenario(&options, seed, &console)?,
+    let sweep = Sweep::new(&console, &options);
+    let is_ok = match (&options.scenario, options.sweep) {
+        (Some(swarm), _) => sweep.run(std::iter::once(swarm.clone()))?,
+        (None, Some(count)) => sweep.run_seeds(seed, count)?,
+        (None, None) => run_scenario(&options, seed, &console)?,
     };
     console.finish()?;
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,11 +1,12 @@
 //! What the user asks of `rs2p sim`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::Arg::Long;
 use rs2p::Encryption;
-use rs2p::sim::{Faults, Topology};
+use rs2p::sim::{Faults, Swarm, Topology};
 
 use super::faults;
 use crate::args::{self, UsageError};
@@ -24,7 +25,8 @@ is checked at every delivery. The same arguments and seed give the same run, to 
 figures of real time and memory differ.
 
 Usage: rs2p sim [OPTIONS]
-       rs2p sim --sweep COUNT [--seed S] [--json]
+       rs2p sim --sweep COUNT [--seed S] [--shrink] [--json]
+       rs2p sim --scenario LINE [--shrink] [--json]
 
 Options:
   --nodes N         Number of nodes, 1 to 100000 (default 100)
@@ -41,6 +43,9 @@ Options:
   --trace FILE      Write what happened where and when to a file; takes memory for every line
   --sweep COUNT     Instead of one mesh, live through COUNT small scenarios, 1 to 1000000, whose
                     shapes, links and faults are drawn from the seeds S, S+1, and so on
+  --scenario LINE   Live through one such scenario, as --shrink shows it: seed=7,nodes=3,cuts=2
+  --shrink          Of the first scenario that fails, look for a smaller one that fails alike, in up
+                    to 500 attempts: fewer nodes, faults and messages, a shorter time, plain links
   --json            Print one JSON object at the end instead of text
   -h, --help        Print this
 
@@ -70,8 +75,9 @@ faults; `latency_us` {min, p50, p99, max} or null; `hops` {mean, max} or null; `
 bytes, duplicates, dropped, refused, frames_per_delivery, bytes_per_delivery,
 duplicates_per_delivery} of all nodes since the mesh was up; `arrivals`, pieces of streams that
 arrived; `virtual_us` {join, total}; `trace_hash`; `real` {us, arrivals_per_second,
-memory_per_node}, with bytes or null for the memory. With --sweep: `ok`, `seed`, `count`, `failed`
-[{seed, scenario, failure}], `deliveries`, `arrivals`, `real` {us}.
+memory_per_node}, with bytes or null for the memory. With --sweep or --scenario: `ok`, `seed`,
+`count`, `failed` [{seed, scenario, failure, shrunk}], `deliveries`, `arrivals`, `real` {us};
+`scenario` is a line for --scenario, and `shrunk` is null or {scenario, failure, attempts}.
 
 Examples:
   rs2p sim
@@ -80,10 +86,12 @@ Examples:
   rs2p sim --nodes 20 --messages 5 --seed 7 --json
   rs2p sim --nodes 30 --encryption tls --faults cuts,crashes
   rs2p sim --sweep 100 --seed 1
+  rs2p sim --sweep 20 --seed 1 --shrink
+  rs2p sim --scenario seed=7,nodes=3,cuts=2,actions=5,topology=ring
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "--nodes",
     "--topology",
     "--degree",
@@ -95,6 +103,8 @@ const NAMES: [&str; 13] = [
     "--faults",
     "--trace",
     "--sweep",
+    "--scenario",
+    "--shrink",
     "--json",
     "--help",
 ];
@@ -123,6 +133,8 @@ pub(super) struct Options {
     pub(super) faults: Faults,
     pub(super) trace: Option<PathBuf>,
     pub(super) sweep: Option<u64>,
+    pub(super) scenario: Option<Swarm>,
+    pub(super) shrink: bool,
     pub(super) json: bool,
 }
 
@@ -139,6 +151,8 @@ impl Options {
             faults: Faults::default(),
             trace: None,
             sweep: None,
+            scenario: None,
+            shrink: false,
             json: false,
         };
         let (mut degree, mut faults, mut given) = (None, None, Vec::new());
@@ -152,6 +166,7 @@ impl Options {
                 }
                 Long("faults") => faults = Some(parser.value()?),
                 Long("json") => options.json = true,
+                Long("shrink") => options.shrink = true,
                 Long(name) => {
                     let name = name.to_owned();
                     options.set(&name, &mut parser)?;
@@ -185,19 +200,29 @@ impl Options {
             "sweep" => {
                 self.sweep = Some(args::number("--sweep", &parser.value()?, &(1..=MAX_SWEEP))?);
             }
+            "scenario" => self.scenario = Some(read_scenario(&parser.value()?)?),
             other => return Err(args::refuse(Long(other), &NAMES)),
         }
         Ok(())
     }
 
     fn check_sweep(&self, given: &[&'static str]) -> Result<(), UsageError> {
-        let fits = |name: &&&str| ["--sweep", "--seed", "--json"].contains(*name);
-        match (self.sweep, given.iter().find(|name| !fits(name))) {
-            (Some(_), Some(option)) => {
-                let because = "--sweep draws all but the seed".to_owned();
-                Err(UsageError::Useless { option, because })
+        let (fitting, because): (&[&str], _) = match (&self.scenario, self.sweep) {
+            (Some(_), _) => (&["--scenario", "--shrink", "--json"], "--scenario says it all"),
+            (None, Some(_)) => {
+                (&["--sweep", "--seed", "--shrink", "--json"], "--sweep draws all but the seed")
             }
-            _ => Ok(()),
+            (None, None) if self.shrink => {
+                return Err(UsageError::Useless {
+                    option: "--shrink",
+                    because: "it takes --sweep or --scenario".to_owned(),
+                });
+            }
+            (None, None) => return Ok(()),
+        };
+        match given.iter().find(|name| !fitting.contains(name)) {
+            Some(option) => Err(UsageError::Useless { option, because: because.to_owned() }),
+            None => Ok(()),
         }
     }
 
@@ -226,6 +251,15 @@ impl Options {
     }
 }
 
+fn read_scenario(value: &OsString) -> Result<Swarm, UsageError> {
+    let text = value.to_string_lossy();
+    text.parse().map_err(|error| UsageError::BadValue {
+        option: "--scenario",
+        value: text.into_owned(),
+        expected: format!("a line as --shrink shows it ({error})"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +284,8 @@ mod tests {
             faults: Faults { cuts: 2, pauses: 1, ..Faults::default() },
             trace: None,
             sweep: None,
+            scenario: None,
+            shrink: false,
             json: false,
         };
         assert_eq!(parse(all), Ok(expected.clone()));
@@ -273,6 +309,13 @@ mod tests {
             ("--sweep 0", "--sweep takes a number from 1 to 1000000, not `0`"),
             ("--encryption ROT13", "--encryption takes one of plaintext, rsa, tls, not `ROT13`"),
             ("--sweep 5 --nodes 3", "--nodes has no effect: --sweep draws all but the seed"),
+            ("--scenario seed=1 --seed 3", "--seed has no effect: --scenario says it all"),
+            ("--nodes 3 --shrink", "--shrink has no effect: it takes --sweep or --scenario"),
+            (
+                "--scenario nodes=1",
+                "--scenario takes a line as --shrink shows it (a scenario begins with \
+                 seed=NUMBER), not `nodes=1`",
+            ),
             (
                 "--degree 2 --topology ring",
                 "--degree has no effect: the degrees of a ring are given by its shape",
@@ -283,7 +326,8 @@ mod tests {
         ] {
             assert_eq!(parse(args), Err(expected.to_owned()));
         }
-        assert!(parse("--sweep 5 --seed 1 --json").is_ok());
+        assert!(parse("--sweep 5 --seed 1 --shrink --json").is_ok());
+        assert!(parse("--scenario seed=1 --shrink --json").is_ok());
     }
 
     #[test]
@@ -300,6 +344,7 @@ mod tests {
             format!("0 to {MAX_MESSAGES}"),
             format!("0 to {MAX_SIZE}"),
             format!("1 to {MAX_SWEEP}"),
+            format!("to {} attempts", super::super::sweep::MAX_ATTEMPTS),
         ] {
             assert!(HELP.contains(&limit), "{limit}");
         }

@@ -134,14 +134,14 @@ impl<'a> Scenario<'a> {
     /// Adds and links the nodes, and lets them come together.
     fn join(&mut self) {
         let mut config = Config::new(Protocol::new("mesh", self.options.encryption.name()));
-        config.max_outgoing = 0;
+        config.limits.max_outgoing = 0;
         // The hub of a star takes all others.
-        config.max_incoming = config.max_incoming.max(self.options.nodes);
-        config.max_pending = config.max_incoming;
-        config.max_handshakes = NO_LIMIT;
-        config.max_handshake_burst = NO_LIMIT;
-        config.max_handshakes_per_ip = NO_LIMIT;
-        config.max_handshake_burst_per_ip = NO_LIMIT;
+        config.limits.max_incoming = config.limits.max_incoming.max(self.options.nodes);
+        config.limits.max_pending = config.limits.max_incoming;
+        config.limits.max_handshakes = NO_LIMIT;
+        config.limits.max_handshake_burst = NO_LIMIT;
+        config.limits.max_handshakes_per_ip = NO_LIMIT;
+        config.limits.max_handshake_burst_per_ip = NO_LIMIT;
         #[cfg(feature = "tls")]
         let mut keys = StdRng::seed_from_u64(self.seed ^ KEYS);
         for _ in 0..self.options.nodes {

@@ -58,8 +58,9 @@ pub(super) fn run(
     }
     restore();
     started.map_err(NodeError::Thread)?;
-    let report = socket.close();
+    let (report, saved) = super::leave(options, socket);
     part(&report, room.unsaid(), output).map_err(NodeError::Output)?;
+    saved?;
     Ok(report.is_clean() && room.unsaid() == 0)
 }
 
@@ -97,11 +98,15 @@ fn part(report: &CloseReport, unsaid: u64, output: &Output) -> Result<(), Output
         let bytes = console::count(u64::try_from(*len).unwrap_or(u64::MAX), "byte");
         output.line(format_args!("{bytes} for {} were not sent", id.short()));
     }
+    for id in report.unconfirmed() {
+        output.line(format_args!("whether {} got everything is not known", id.short()));
+    }
     if unsaid > 0 {
         let verb = if unsaid == 1 { "was" } else { "were" };
         output.line(format_args!("{} {verb} not sent", console::count(unsaid, "line")));
     }
-    let how = match (report.is_clean(), report.unsent().is_empty()) {
+    let has_doubts = !report.unsent().is_empty() || !report.unconfirmed().is_empty();
+    let how = match (report.is_clean(), !has_doubts) {
         (true, _) if unsaid > 0 => "left the mesh",
         (true, _) => "left the mesh; everything was sent",
         (false, false) => "left the mesh",

@@ -44,6 +44,12 @@ pub(super) fn events(room: &Room) {
             Event::PeerLost { id, reason } => {
                 room.note(format_args!("{} is no neighbor any more: {reason}", id.short()));
             }
+            Event::ClockSuspect { ahead_secs } => {
+                let (by, way) =
+                    (ahead_secs.unsigned_abs(), if ahead_secs < 0 { "ahead" } else { "slow" });
+                let by = console::count(by, "second");
+                room.note(format_args!("this machine's clock may be {by} {way}"));
+            }
             _ => {}
         }
     }

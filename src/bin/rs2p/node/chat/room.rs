@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rs2p::{Direction, Encryption, MeshSocket, NodeId, PeerInfo, SendError, SendReport};
+use rs2p::{Direction, Encryption, MeshSocket, NodeId, PeerInfo, SendError, SendReport, Stats};
 
 use super::super::join;
 use super::super::kept::Kept;
@@ -14,6 +14,7 @@ use super::super::stop::Stop;
 use super::names::{self, NameError};
 use super::style::Style;
 use super::typed::{COMMANDS, Typed};
+use crate::clock;
 use crate::console::{count, grouped};
 use crate::encryption;
 use crate::safe;
@@ -85,6 +86,8 @@ impl Room {
                 self.note(format_args!("connecting to {addr} .."));
                 self.note(format_args!("{addr}: {}", join::connect(&self.socket, addr)));
             }
+            Ok(Typed::Explain(name)) => self.explain(name),
+            Ok(Typed::Record(name)) => self.record(name),
             Ok(Typed::Stats) => self.stats(),
             Ok(Typed::Help) => self.help(),
             Ok(Typed::Quit) => return Some(Stop::Quit),
@@ -186,9 +189,44 @@ impl Room {
         }
     }
 
+    fn explain(&self, name: &str) {
+        let id = match name.strip_prefix('#').map(str::parse) {
+            Some(Ok(number)) => self.with(|kept| Some(kept.find(number)?.message.id())),
+            Some(Err(_)) => None,
+            None => name.parse().ok(),
+        };
+        match id.and_then(|id| self.socket.explain(&id)) {
+            Some(explanation) => self.lines(&explanation.to_string()),
+            None => self.note("nothing is remembered of such a message"),
+        }
+    }
+
+    fn record(&self, name: &str) {
+        match names::find(name, self.socket.id(), &self.known()) {
+            Ok(id) => match self.socket.peer_record(&id) {
+                Some(record) => {
+                    self.output.line(format_args!("{} at {}", id.short(), record.addr));
+                    for note in &record.notes {
+                        let at = clock::seconds(note.last);
+                        self.output.line(format_args!("  {at:.3}  {note}"));
+                    }
+                }
+                None => self.note(format_args!("nothing is remembered of {}", id.short())),
+            },
+            Err(error) => self.note(error),
+        }
+    }
+
+    fn lines(&self, text: &str) {
+        for line in text.lines() {
+            self.output.line(line);
+        }
+    }
+
     fn stats(&self) {
         let (stats, status) = (self.socket.stats(), self.socket.status());
         let dropped = &stats.dropped;
+        let copies = dropped.duplicate + dropped.echo + dropped.own;
         self.output.line(format_args!("id         {}", self.socket.id()));
         self.output.line(format_args!("listens    {}", self.socket.local_addr()));
         self.output.line(format_args!("encryption {}", encryption::word(self.encryption)));
@@ -201,14 +239,8 @@ impl Room {
             "messages   {} came, {} shown once, {} dropped as copies, {} for another reason",
             grouped(stats.received),
             grouped(stats.delivered),
-            grouped(dropped.duplicate + dropped.echo + dropped.own),
-            grouped(
-                dropped.stale
-                    + dropped.future
-                    + dropped.overload
-                    + dropped.bad_sender
-                    + dropped.forged
-            ),
+            grouped(copies),
+            grouped(dropped.total() - copies),
         ));
         self.output.line(format_args!(
             "traffic    {} and {} in, {} and {} out",
@@ -217,6 +249,9 @@ impl Room {
             count(stats.frames_out, "frame"),
             count(stats.bytes_out, "byte"),
         ));
+        for line in reasons(&stats) {
+            self.output.line(format_args!("counted    {line}"));
+        }
         if status.is_nominal() {
             self.output.line("status     Nominal");
         }
@@ -246,4 +281,19 @@ impl Room {
         let (id, addr) = (self.style.name(info.id.short()), info.addr.to_string());
         format!("  {id}  {addr:<22}{kind}, {proof}, {direction}{waiting}")
     }
+}
+
+/// Why things did not happen, and how often: a line for each kind of things, and nothing that did
+/// not occur.
+fn reasons(stats: &Stats) -> Vec<String> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for (name, number) in stats.counts() {
+        let Some((table, reason)) = name.split_once('.').filter(|_| number > 0) else { continue };
+        let said = format!("{} {}", grouped(number), reason.replace('_', " "));
+        match lines.last_mut().filter(|(last, _)| last == table) {
+            Some((_, line)) => *line = format!("{line}, {said}"),
+            None => lines.push((table.to_owned(), format!("{table}: {said}"))),
+        }
+    }
+    lines.into_iter().map(|(_, line)| line).collect()
 }

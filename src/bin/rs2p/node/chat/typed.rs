@@ -20,6 +20,8 @@ pub(super) enum Typed<'a> {
         text: &'a str,
     },
     Locate(&'a str),
+    Explain(&'a str),
+    Record(&'a str),
     Connect(&'a str),
     Stats,
     Help,
@@ -27,12 +29,14 @@ pub(super) enum Typed<'a> {
 }
 
 /// The commands and how they are used, for help and for whoever uses one wrongly.
-pub(super) const COMMANDS: [(&str, &str, &str); 8] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
     ("/peers", "", "the nodes that this one is connected to"),
     ("/whisper", "ID TEXT", "say something to one node, near or far"),
     ("/reply", "[#N] TEXT", "whisper to the sender of the last message, or of message #N"),
     ("/locate", "ID", "ask the mesh where a node can be reached"),
     ("/connect", "HOST:PORT", "connect to a node"),
+    ("/explain", "#N", "what became of message #N at this node, or of that with a whole id"),
+    ("/record", "ID", "what lately went wrong with a node, or mattered"),
     ("/stats", "", "what this node has counted, and what went wrong"),
     ("/help", "", "this list"),
     ("/quit", "", "leave the mesh, as Ctrl-C and Ctrl-D do"),
@@ -68,6 +72,8 @@ impl<'a> Typed<'a> {
                 _ => Ok(Self::Reply { number: None, text: rest }),
             },
             "/locate" if !first.is_empty() && second.is_empty() => Ok(Self::Locate(first)),
+            "/explain" if !first.is_empty() && second.is_empty() => Ok(Self::Explain(first)),
+            "/record" if !first.is_empty() && second.is_empty() => Ok(Self::Record(first)),
             "/connect" if !first.is_empty() && second.is_empty() => Ok(Self::Connect(first)),
             _ => Err(usage(name)),
         }
@@ -134,6 +140,8 @@ mod tests {
             ("/reply #metoo", Typed::Reply { number: None, text: "#metoo" }),
             ("/locate Ab", Typed::Locate("Ab")),
             ("/connect a:1", Typed::Connect("a:1")),
+            ("/explain #3", Typed::Explain("#3")),
+            ("/record Ab", Typed::Record("Ab")),
             ("/stats", Typed::Stats),
             ("/help", Typed::Help),
             ("/quit", Typed::Quit),
@@ -155,6 +163,8 @@ mod tests {
             ("/reply", "use it so: /reply [#N] TEXT"),
             ("/reply #3", "use it so: /reply [#N] TEXT"),
             ("/locate", "use it so: /locate ID"),
+            ("/explain", "use it so: /explain #N"),
+            ("/record", "use it so: /record ID"),
             ("/connect a b", "use it so: /connect HOST:PORT"),
         ] {
             let error = Typed::parse(line).unwrap_err();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use rs2p::{Compressions, NodeId, RequestId};
+use rs2p::{Compressions, MessageId, NodeId, RequestId};
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
@@ -26,6 +26,9 @@ pub(super) enum Command {
     Waterfalls,
     Disconnect { to: NodeId },
     Status,
+    Stats,
+    Explain { id: MessageId },
+    Record { of: NodeId },
     ClearStatus,
     Id,
     Ping,
@@ -39,7 +42,7 @@ pub(super) enum Wanted {
     Node(NodeId),
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 23] = [
     "connect",
     "send",
     "whisper",
@@ -56,6 +59,9 @@ const NAMES: [&str; 20] = [
     "waterfalls",
     "disconnect",
     "status",
+    "stats",
+    "explain",
+    "record",
     "clearstatus",
     "id",
     "ping",
@@ -108,6 +114,9 @@ impl Command {
             "waterfalls" => Self::Waterfalls,
             "disconnect" => Self::Disconnect { to: to()? },
             "status" => Self::Status,
+            "stats" => Self::Stats,
+            "explain" => Self::Explain { id: fields.message_id("id")? },
+            "record" => Self::Record { of: fields.id("of")? },
             "clearstatus" => Self::ClearStatus,
             "id" => Self::Id,
             "ping" => Self::Ping,

@@ -71,6 +71,9 @@ impl Executor {
             | Command::Pending
             | Command::Waterfalls
             | Command::Status
+            | Command::Stats
+            | Command::Explain { .. }
+            | Command::Record { .. }
             | Command::Id
             | Command::Ping => return fields(self.look(&command)),
         }
@@ -91,6 +94,13 @@ impl Executor {
                 json!({"waterfalls": recent.iter().map(shown::waterfall).collect::<Vec<_>>()})
             }
             Command::Status => self.status(),
+            Command::Stats => json!({"stats": shown::stats(&self.socket.stats())}),
+            Command::Explain { id } => {
+                json!({"explanation": self.socket.explain(id).as_ref().map(shown::explanation)})
+            }
+            Command::Record { of } => {
+                json!({"record": self.socket.peer_record(of).as_ref().map(shown::record)})
+            }
             Command::Id => json!({
                 "id": self.socket.id().as_str(),
                 "protocol_id": self.socket.protocol().id(),
@@ -154,7 +164,9 @@ impl Executor {
         };
         match sent {
             Ok(report) => {
-                fields(json!({"queued": report.queued(), "refused": report.refused().len()}))
+                let (queued, refused) = (report.queued(), report.refused().len());
+                let id = report.id();
+                fields(json!({"queued": queued, "refused": refused, "id": id.as_str()}))
             }
             Err(SendError::NoNeighbors) => fields(json!({"queued": 0, "refused": 0})),
             Err(error) => Err(error.into()),

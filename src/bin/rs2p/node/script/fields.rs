@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rs2p::{Compressions, NodeId};
+use rs2p::{Compressions, MessageId, NodeId};
 use serde_json::{Map, Value};
 
 use super::command::CommandError;
@@ -32,6 +32,10 @@ impl<'a> Fields<'a> {
 
     pub(super) fn id(self, name: &'static str) -> Result<NodeId, CommandError> {
         self.text(name)?.parse().map_err(|_| wrong(name, "an id of 1 to 66 visible characters"))
+    }
+
+    pub(super) fn message_id(self, name: &'static str) -> Result<MessageId, CommandError> {
+        self.text(name)?.parse().map_err(|_| wrong(name, "the id of a message"))
     }
 
     /// A whole number.

@@ -50,14 +50,19 @@ pub(super) fn run(
         .map_err(NodeError::Thread)?;
     // The threads hold senders, so that this waits.
     drop(stopped.recv());
-    let report = socket.close();
+    let (report, saved) = super::leave(options, socket);
     let unsent = report.unsent().iter().map(|(id, len)| json!([id.as_str(), len]));
-    let bye = json!({
-        "event": "bye",
-        "clean": report.is_clean(),
-        "unsent": unsent.collect::<Vec<_>>(),
-    });
-    output.last_line(json::ascii(&bye)).map_err(NodeError::Output)?;
+    let mut bye = Map::new();
+    bye.insert("event".to_owned(), json!("bye"));
+    bye.insert("clean".to_owned(), json!(report.is_clean()));
+    bye.insert("unsent".to_owned(), unsent.collect());
+    // In doubt alone: the line is otherwise what it always was.
+    if !report.unconfirmed().is_empty() {
+        let unconfirmed = report.unconfirmed().iter().map(|id| json!(id.as_str()));
+        bye.insert("unconfirmed".to_owned(), unconfirmed.collect());
+    }
+    output.last_line(json::ascii(&Value::Object(bye))).map_err(NodeError::Output)?;
+    saved?;
     Ok(report.is_clean())
 }
 

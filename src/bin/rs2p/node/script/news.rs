@@ -98,6 +98,9 @@ fn line(event: &Event, neighbors: &mut BTreeSet<NodeId>) -> Option<Value> {
             "addr": outcome.as_ref().ok().map(shown::address),
             "text": outcome.as_ref().err().map(LocateError::to_string),
         })),
+        Event::ClockSuspect { ahead_secs } => {
+            Some(json!({"event": "clock_suspect", "ahead": ahead_secs}))
+        }
         _ => None,
     }
 }

@@ -1,10 +1,13 @@
 //! What a node has, as JSON shows it.
 
-use rs2p::{Address, Compression, Compressions, Direction, MessageId, PeerInfo, Trouble};
+use rs2p::{
+    Address, Compression, Compressions, Direction, Explanation, MessageId, NodeId, PeerInfo,
+    PeerNote, PeerRecord, Stats, Trouble,
+};
 use serde_json::{Map, Value, json};
 
 use super::super::kept::Received;
-use crate::hex;
+use crate::{clock, hex};
 
 pub(super) fn address(address: &Address) -> Value {
     json!([address.host, address.port])
@@ -47,6 +50,50 @@ pub(super) fn peer(info: &PeerInfo) -> Value {
         "extended": info.is_extended,
         "authenticated": info.is_authenticated,
         "backlog": info.backlog_len,
+        "fresh": info.traffic.fresh,
+        "refused": info.traffic.refused,
+        "last_error": info.last_error.as_deref().map(note),
+    })
+}
+
+/// What was counted: only what has occurred.
+pub(super) fn stats(stats: &Stats) -> Value {
+    let counts = stats.counts().into_iter().filter(|(_, count)| *count > 0);
+    counts.map(|(name, count)| (name, Value::from(count))).collect::<Map<_, _>>().into()
+}
+
+/// What became of a message. `refused` names neighbors and why they were not sent it.
+pub(super) fn explanation(explanation: &Explanation) -> Value {
+    let ids = |ids: &[NodeId]| ids.iter().map(NodeId::to_string).collect::<Vec<_>>();
+    let refused = explanation.refused.iter().map(|(id, why)| json!([id.as_str(), why.to_string()]));
+    json!({
+        "id": explanation.id.as_str(),
+        "sender": explanation.sender.map(|id| id.to_string()),
+        "time": explanation.stamp,
+        "from": explanation.from.map(|id| id.to_string()),
+        "at": clock::seconds(explanation.seen_wall),
+        "fate": explanation.fate.to_string(),
+        "repeats": explanation.repeats,
+        "repeated_by": ids(&explanation.repeated_by),
+        "passed_to": ids(&explanation.passed_to),
+        "refused": refused.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn record(record: &PeerRecord) -> Value {
+    json!({
+        "addr": record.addr.to_string(),
+        "notes": record.notes.iter().map(note).collect::<Vec<_>>(),
+    })
+}
+
+fn note(note: &PeerNote) -> Value {
+    json!({
+        "text": note.incident.to_string(),
+        "error": note.incident.is_error(),
+        "first": clock::seconds(note.first),
+        "last": clock::seconds(note.last),
+        "count": note.count,
     })
 }
 
