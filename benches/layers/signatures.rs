@@ -174,6 +174,7 @@ fn take(node: &mut Node, wanted: ConnId) -> Vec<Bytes> {
                 node.handle_input(Instant::ZERO, Input::Continue { conn });
             }
             Output::Close { conn, mode } => panic!("{conn} is closed: {mode:?}"),
+            Output::HoldRead { conn } | Output::ReleaseRead { conn } => panic!("{conn} is held"),
             Output::Event(_) | Output::ResumeRead { .. } | Output::Dial { .. } => {}
         }
     }
@@ -188,7 +189,7 @@ fn addr(index: usize) -> SocketAddr {
 fn node(number: u8, how: How) -> Node {
     let mut config = Config::new(Protocol::new("mesh", "tls13-rpk/1"));
     config.identity = Some(Identity::from_secret(&[number; 32]).unwrap());
-    config.max_outgoing = 0;
+    config.limits.max_outgoing = 0;
     if how == How::Unsigned {
         config.signatures = Signatures::Never;
     }

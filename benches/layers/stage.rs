@@ -95,6 +95,9 @@ impl Stage {
                     self.node.handle_input(self.now, Input::Continue { conn });
                 }
                 Output::Close { conn, mode } => panic!("{conn} is closed: {mode:?}"),
+                Output::HoldRead { conn } | Output::ReleaseRead { conn } => {
+                    panic!("{conn} is held")
+                }
                 Output::Event(_) | Output::ResumeRead { .. } | Output::Dial { .. } => {}
             }
         }

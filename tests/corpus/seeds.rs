@@ -28,6 +28,7 @@ pub(crate) fn of(property: &str) -> Vec<Seed> {
         "mesh" => scripts::mesh(),
         "rsa_records" => scripts::rsa_records(),
         "session" => scripts::session(),
+        "replay" => records(),
         other => panic!("nobody seeds {other}"),
     };
     let name = |(index, data)| (format!("seed-{index:02}"), data);
@@ -222,4 +223,16 @@ fn text<'a>(case: &'a Value, key: &str) -> &'a str {
 fn hex(case: &Value, key: &str) -> Vec<u8> {
     let pairs = text(case, key).as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// The record of a node in the middle of a mesh of three, one with every call, and what is no record
+/// from some line on.
+fn records() -> Vec<Vec<u8>> {
+    let middle = include_str!("records/middle.record");
+    let calls = include_str!("records/calls.record");
+    let cut: String = middle.lines().take(40).flat_map(|line| [line, "\n"]).collect();
+    let hole = format!("{cut}50.000000ms n1 lost 3\n{middle}");
+    let other = format!("{cut}50.000000ms n2 timeout\n");
+    let texts = [middle, calls, &cut, &hole, &other, "rs2p record 2\n", ""];
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -11,7 +11,8 @@ use crate::py2p::{PATIENCE, Py2p};
 #[test]
 #[ignore = "needs a Python with py2p 0.2.136: RS2P_PYTHON"]
 fn py2p_tells_where_its_neighbors_are_and_nothing_of_others() {
-    let asker = bind(builder().configure(|config| config.locate_timeout = Duration::from_secs(2)));
+    let asker =
+        bind(builder().configure(|config| config.limits.locate_timeout = Duration::from_secs(2)));
     let (mut middle, mut other, far) = (py2p(), py2p(), node());
     dial(&asker, &mut middle);
     be_dialed(&far, &mut middle);

@@ -109,7 +109,7 @@ fn what_cannot_be_read_is_sent_again_uncompressed() {
     let again = recv_this(&mesh, &["what was that?"]);
     assert_eq!(again.sender(), py2p.id());
     settle_on(&mesh, &mut py2p, &[]);
-    assert_eq!(mesh.stats().undecodable, 1);
+    assert_eq!(mesh.stats().undecodable.total(), 1);
 }
 
 #[test]

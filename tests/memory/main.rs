@@ -7,6 +7,7 @@
 #[cfg(feature = "rsa")]
 mod bad_peers;
 mod bomb;
+mod hostile;
 #[cfg(feature = "tls")]
 mod sessions;
 
@@ -36,7 +37,7 @@ const LIMITS: DecodeLimits = DecodeLimits { max_body_len: 4 * MIB, max_packets: 
 const DECODER_ALLOWANCE: usize = 40 * MIB;
 
 #[test]
-fn an_announced_frame_is_not_allocated() {
+fn t1_an_announced_frame_is_not_allocated() {
     let _turn = turn();
     let (frame, cost) = least_cost_of(|| {
         let mut decoder = FrameDecoder::default();
@@ -48,7 +49,7 @@ fn an_announced_frame_is_not_allocated() {
 }
 
 #[test]
-fn announced_packets_are_not_allocated() {
+fn t2_announced_packets_are_not_allocated() {
     let _turn = turn();
     let body = Bytes::from_static(&[0xff; 400]);
     let (message, cost) = least_cost_of(|| decode(body.clone(), Compressions::NONE));
@@ -57,7 +58,7 @@ fn announced_packets_are_not_allocated() {
 }
 
 #[test]
-fn bombs_are_refused_within_the_limit_and_an_allowance() {
+fn t7_bombs_are_refused_within_the_limit_and_an_allowance() {
     let _turn = turn();
     let mut seen = 0;
     for Bomb { method, body } in bomb::all() {
@@ -88,7 +89,7 @@ fn a_growing_result_is_moved_in_doubling_steps() {
 }
 
 #[test]
-fn streams_that_ask_for_a_large_dictionary_are_refused_before_they_get_it() {
+fn t7_streams_that_ask_for_a_large_dictionary_are_refused_before_they_get_it() {
     let _turn = turn();
     if !Compression::Lzma.is_supported() {
         return;
@@ -101,7 +102,7 @@ fn streams_that_ask_for_a_large_dictionary_are_refused_before_they_get_it() {
 }
 
 #[test]
-fn many_empty_streams_are_not_all_set_up() {
+fn t7_many_empty_streams_are_not_all_set_up() {
     let _turn = turn();
     for (method, empty) in
         [(Compression::Bz2, bomb::EMPTY_BZ2), (Compression::Lzma, bomb::EMPTY_XZ)]

@@ -1,7 +1,7 @@
 //! Who is connected with whom, and how that comes and goes.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
@@ -31,13 +31,14 @@ fn sixty_five_dials_in_one_turn_are_all_made() {
 
 #[test]
 fn sixty_five_connections_that_come_in_one_turn_are_all_taken() {
-    let mesh = builder().configure(|config| config.max_pending = 65).bind("127.0.0.1:0").unwrap();
+    let mesh =
+        builder().configure(|config| config.limits.max_pending = 65).bind("127.0.0.1:0").unwrap();
     let streams: Vec<_> = (0..65).map(|_| TcpStream::connect(mesh.local_addr()).unwrap()).collect();
     until(&mesh, |mesh| mesh.awaiting().len() == 65);
     for stream in &streams {
         assert!(mesh.awaiting().contains(&stream.local_addr().unwrap()));
     }
-    assert_eq!(mesh.stats().rejected, 0);
+    assert_eq!(mesh.stats().rejected.total(), 0);
 }
 
 #[test]
@@ -180,4 +181,54 @@ fn a_question_is_named_at_once_and_its_outcome_is_an_event() {
     line[0].close();
     assert_eq!(line[0].tools().start_locate(&wanted), Err(SendError::Closed));
     assert_eq!(line[0].tools().request_peers(), Err(SendError::Closed));
+}
+
+#[test]
+fn t29_a_node_that_is_led_to_itself_by_any_name_stays_alone() {
+    let mesh = builder().bind("0.0.0.0:0").unwrap();
+    let port = mesh.local_addr().port();
+    let lan = mesh.out_addr().host.clone();
+    for host in ["127.0.0.1", "127.0.0.2", "localhost", &lan] {
+        let addrs = (host, port).to_socket_addrs().unwrap();
+        let addr = addrs.into_iter().find(SocketAddr::is_ipv4).unwrap();
+        let error = mesh.connect(addr).unwrap_err();
+        let is_itself = matches!(
+            error,
+            ConnectError::Dial(DialError::SelfConnection)
+                | ConnectError::Closed(CloseReason::SelfConnection)
+        );
+        assert!(is_itself, "{host}: {error}");
+    }
+    assert!(mesh.routing_table().is_empty() && mesh.status().is_nominal());
+    assert!(mesh.address_book().entries().is_empty());
+}
+
+#[test]
+fn a_node_that_is_started_with_a_kept_book_finds_the_mesh_without_a_seed() {
+    let old = builder().bind("127.0.0.1:0").unwrap();
+    let others = [(); 2].map(|()| builder().bind("127.0.0.1:0").unwrap());
+    for other in &others {
+        old.connect(other.local_addr()).unwrap();
+    }
+    let book = old.address_book();
+    assert_eq!(book.entries().len(), 2);
+    old.close();
+    assert!(old.address_book().entries().is_empty());
+    let new = builder().address_book(book).bind("127.0.0.1:0").unwrap();
+    assert_eq!(new.wait_for_peers(2, PATIENCE), 2);
+    let shy = builder().max_outgoing(0).address_book(new.address_book()).bind("127.0.0.1:0");
+    assert_eq!(shy.unwrap().wait_for_peers(1, Duration::ZERO), 0);
+}
+
+#[test]
+fn t13_an_honest_node_joins_among_a_thousand_silent_connections_from_its_own_address() {
+    let mesh = builder().bind("127.0.0.1:0").unwrap();
+    let addr = mesh.local_addr();
+    let silent: Vec<_> = (0..1_000).map(|_| TcpStream::connect(addr).unwrap()).collect();
+    until(&mesh, |mesh| mesh.awaiting().len() == 32);
+    let honest = node();
+    // The places of those that say nothing are kept for a second.
+    until(&honest, |honest| honest.connect(addr).is_ok());
+    assert_eq!(mesh.routing_table().len(), 1);
+    drop(silent);
 }

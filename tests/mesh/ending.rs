@@ -18,9 +18,10 @@ const MIB: usize = 1 << 20;
 /// A node that queues a lot and gives an ending connection so long.
 fn generous(linger: Duration) -> MeshSocket {
     let change = |config: &mut rs2p::Config| {
-        config.max_backlog_len = 64 * MIB;
+        config.limits.max_backlog_len = 64 * MIB;
+        config.limits.max_memory = 512 * MIB;
         config.compress = Compress::Never;
-        config.linger_timeout = linger;
+        config.limits.linger_timeout = linger;
     };
     builder().max_outgoing(0).configure(change).bind("127.0.0.1:0").unwrap()
 }

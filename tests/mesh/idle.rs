@@ -37,7 +37,7 @@ fn assert_few(wakeups: &[u64], time: Duration) {
 }
 
 #[test]
-fn an_idle_node_wakes_at_most_five_times_a_second() {
+fn t41_an_idle_node_wakes_at_most_five_times_a_second() {
     let time = Duration::from_secs(2);
     assert_few(&wakeups_within(&idle_mesh(), time), time);
 }
@@ -46,7 +46,7 @@ fn an_idle_node_wakes_at_most_five_times_a_second() {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "takes 30 s, and counts what the whole process costs"]
-fn an_idle_mesh_of_16_costs_less_than_a_hundredth_of_a_core() {
+fn t41_an_idle_mesh_of_16_costs_less_than_a_hundredth_of_a_core() {
     let nodes = idle_mesh();
     let time = Duration::from_secs(30);
     let before = cpu_ticks();

@@ -8,7 +8,7 @@ use rs2p::{
     BindError, CloseReason, ConnectError, DialError, MeshSocket, NetworkError, RecvError, SendError,
 };
 
-use super::{PATIENCE, builder, linked, node};
+use super::{PATIENCE, builder, linked, node, within};
 
 fn connect_error(from: &MeshSocket, to: std::net::SocketAddr) -> ConnectError {
     from.connect(to).unwrap_err()
@@ -37,7 +37,7 @@ fn an_address_in_use_and_a_bad_configuration_are_refused() {
     let taken = node();
     let refused = builder().bind(taken.local_addr());
     assert!(matches!(refused, Err(BindError::Io(error)) if error.kind() == ErrorKind::AddrInUse));
-    let refused = builder().configure(|config| config.max_packets = 0).bind("127.0.0.1:0");
+    let refused = builder().configure(|config| config.limits.max_packets = 0).bind("127.0.0.1:0");
     assert!(matches!(refused, Err(BindError::Config(_))));
     assert!(matches!(builder().bind("no port"), Err(BindError::Resolve(_))));
 }
@@ -74,7 +74,7 @@ fn each_way_of_not_connecting_has_its_own_error() {
 fn a_peer_that_says_nothing_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mesh = builder()
-        .configure(|config| config.handshake_timeout = Duration::from_millis(50))
+        .configure(|config| config.limits.handshake_timeout = Duration::from_millis(50))
         .bind("127.0.0.1:0")
         .unwrap();
     let error = connect_error(&mesh, silent.local_addr().unwrap());
@@ -154,4 +154,51 @@ fn a_disconnected_peer_is_no_neighbor_any_more() {
     assert_eq!(nodes[0].send(&["x"]).unwrap_err(), SendError::NoNeighbors);
     nodes[0].connect(nodes[1].local_addr()).unwrap();
     assert_eq!(nodes[0].routing_table().len(), 1);
+}
+
+#[test]
+fn t18_a_thousand_questions_and_answers_wait_for_no_timer() {
+    let nodes = linked(2, &[(0, 1)]);
+    let answering = nodes[1].clone();
+    let answerer = std::thread::spawn(move || {
+        for message in answering.messages() {
+            message.reply(&["answer"]).unwrap();
+        }
+    });
+    let (asking, id) = (nodes[0].clone(), nodes[1].id());
+    // Segments that wait for each other's acknowledgement wait for 40 ms: 1,000 times that.
+    within(Duration::from_secs(20), move || {
+        for _ in 0..1_000 {
+            asking.whisper(&id, &["question"]).unwrap();
+            assert!(asking.recv_timeout(PATIENCE).unwrap().is_some());
+        }
+    });
+    nodes[1].close();
+    answerer.join().unwrap();
+}
+
+#[test]
+fn t43_a_function_that_holds_the_loop_up_is_told_of_and_counted() {
+    let (_never, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(waits);
+    let slow = builder()
+        .max_outgoing(0)
+        .admission(move |_| {
+            let _ = waits.lock().unwrap().recv_timeout(Duration::from_millis(1_100));
+            rs2p::Admission::Allow
+        })
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let other = node();
+    other.connect(slow.local_addr()).unwrap();
+    let events = std::iter::from_fn(|| slow.next_event(PATIENCE).unwrap());
+    let took = events.into_iter().find_map(|event| match event {
+        rs2p::Event::LoopHeldUp { took } => Some(took),
+        _ => None,
+    });
+    assert!(took.is_some_and(|took| took > Duration::from_secs(1)), "{took:?}");
+    other.send(&["and on it goes"]).unwrap();
+    assert!(slow.recv_timeout(PATIENCE).unwrap().is_some());
+    assert!(slow.stats().held_up >= 1);
+    assert_eq!(other.stats().held_up, 0);
 }

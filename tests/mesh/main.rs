@@ -10,21 +10,36 @@
 
 #[cfg(feature = "tls")]
 mod admission;
+mod chaos;
+mod closing;
 mod delivery;
 mod dialing;
 mod ending;
+#[cfg(target_os = "linux")]
+mod exhausted;
+mod failing;
 mod idle;
+mod inbox;
 mod life;
 #[cfg(feature = "tls")]
 mod middle;
+mod proxy;
 mod queueing;
 mod raw;
+#[cfg(feature = "sim")]
+mod record;
 #[cfg(feature = "rsa")]
 mod rsa_attacks;
 #[cfg(any(feature = "rsa", feature = "tls"))]
 mod secured;
+#[cfg(target_os = "linux")]
+mod siege;
 #[cfg(feature = "rsa")]
 mod stranger;
+#[cfg(target_os = "linux")]
+mod victim;
+#[cfg(feature = "chaos")]
+mod weather;
 
 use std::thread;
 use std::time::Duration;

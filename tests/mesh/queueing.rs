@@ -12,8 +12,8 @@ use super::{PATIENCE, builder, linked, node, until, within};
 /// A node whose queues hold one message of 50,000 bytes for each neighbor, and not two.
 fn narrow() -> MeshSocket {
     let change = |config: &mut rs2p::Config| {
-        config.max_frame_len = 64 << 10;
-        config.max_backlog_len = 64 << 10;
+        config.limits.max_frame_len = 64 << 10;
+        config.limits.max_backlog_len = 64 << 10;
         config.compress = Compress::Never;
     };
     builder().max_outgoing(0).configure(change).bind("127.0.0.1:0").unwrap()
@@ -62,8 +62,9 @@ fn at_the_deadline_it_goes_to_those_with_room_and_the_others_are_named() {
     let report = reports.find(|report| !report.refused().is_empty()).unwrap();
     assert_eq!(report.queued(), 1);
     assert_eq!(report.refused(), [(stuck.id, Refusal::QueueFull)]);
-    let message = good.recv_timeout(PATIENCE).unwrap().unwrap();
-    assert!(message.contents().eq([vec![9; LEN]]));
+    // Among what was said before it came.
+    let mut messages = std::iter::repeat_with(|| good.recv_timeout(PATIENCE).unwrap().unwrap());
+    assert!(messages.any(|message| message.contents().eq([vec![9; LEN]])));
 }
 
 #[test]

@@ -30,15 +30,27 @@ impl Raw {
         raw
     }
 
+    /// Dials a node in another process, whose answer shows that this is its neighbor now. A node
+    /// that many others keep busy may not take it at once.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn dial(addr: SocketAddr) -> Self {
+        let mut dials = (0..1_000).filter_map(|_| Self::try_shake(TcpStream::connect(addr).ok()?));
+        dials.next().expect("the node takes nobody")
+    }
+
     /// Takes the connection that a node has dialled, and becomes its neighbor.
     pub(crate) fn accept(listener: &TcpListener) -> Self {
         Self::shake_hands(listener.accept().unwrap().0)
     }
 
     fn shake_hands(stream: TcpStream) -> Self {
+        Self::try_shake(stream).expect("the node closes the connection")
+    }
+
+    fn try_shake(stream: TcpStream) -> Option<Self> {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let own: SocketAddr = stream.local_addr().unwrap();
+        let own: SocketAddr = stream.local_addr().ok()?;
         let protocol = Protocol::new("mesh", "Plaintext");
         let id = NodeId::new(&own.into(), &protocol, &format!("raw {:?}", stream.peer_addr()));
         let mut raw =
@@ -46,10 +58,10 @@ impl Raw {
         let mut handshake = Handshake::new(id, &protocol, None, Compressions::NONE);
         handshake.extension = Some(Extension::new(1, 1));
         let frame = raw.frame(Flag::Whisper, &handshake.encode());
-        raw.stream.write_all(&frame).unwrap();
-        let answer = raw.next().expect("the node closes the connection");
+        raw.stream.write_all(&frame).ok()?;
+        let answer = raw.next()?;
         assert_eq!(answer.sub_flag(), Some(Flag::Handshake));
-        raw
+        Some(raw)
     }
 
     /// A message as it stands on the wire.

@@ -31,9 +31,10 @@ const fn edge(name: &'static str, may_import: &'static [&'static str]) -> Room {
 }
 
 /// The plan. `lib.rs` and the binary under `src/bin` are no rooms.
-const ROOMS: [Room; 21] = [
+const ROOMS: [Room; 24] = [
     pure("time", &[]),
     pure("conn_id", &[]),
+    pure("sorted_map", &[]),
     pure("rsa", &[]),
     pure("wire", &["time"]),
     pure("identity", &["wire"]),
@@ -55,14 +56,23 @@ const ROOMS: [Room; 21] = [
             "error",
             "time",
             "conn_id",
+            "sorted_map",
         ],
     ),
+    pure("record", &["node", "wire", "time", "event", "error", "conn_id"]),
     pure(
         "sim",
-        &["node", "session", "rsa", "identity", "wire", "time", "event", "error", "conn_id"],
+        &[
+            "node", "record", "session", "rsa", "identity", "wire", "time", "event", "error",
+            "conn_id",
+        ],
     ),
     edge("keystore", &["identity", "secret"]),
-    edge("driver", &["node", "rsa", "time", "event", "error", "wire", "conn_id"]),
+    edge("book_file", &["node"]),
+    edge(
+        "driver",
+        &["node", "record", "rsa", "time", "event", "error", "wire", "conn_id", "sorted_map"],
+    ),
     edge("message", &["driver", "event", "error", "wire"]),
     edge("status", &["event", "wire"]),
     edge("tools", &["driver", "error", "wire"]),

@@ -46,7 +46,7 @@ fn the_front_door_is_no_way_into_another_room() {
         &["4: room `node` names the whole crate"],
     );
     assert_found("src/node/flood.rs", "extern crate self as rs2p;", &whole);
-    let door = "2: room `node` imports `NodeId`; it may import wire, session, rsa, identity, secret, signature, event, error, time, conn_id";
+    let door = "2: room `node` imports `NodeId`; it may import wire, session, rsa, identity, secret, signature, event, error, time, conn_id, sorted_map";
     assert_found("src/node/flood.rs", "use crate::NodeId;", &[door]);
     assert_found("src/pipe.rs", "fn f() {}", &["1: room `pipe` is not on the plan"]);
 }

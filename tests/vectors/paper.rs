@@ -8,8 +8,9 @@
 use std::time::Duration;
 
 use rs2p::wire::{
-    Address, Compressions, Control, DecodeLimits, Extension, Handshake, LinkName, LinkVerdict,
-    NodeId, Origin, PathfindingMessage, PeerEntry, Protocol, Request, RequestId, Response, Wanted,
+    Address, CatchUp, CatchUpVerb, Compressions, Control, DecodeLimits, Extension, Handshake,
+    LinkName, LinkVerdict, NodeId, Origin, PathfindingMessage, PeerEntry, Protocol, Request,
+    RequestId, Response, Run, Runs, Source, Wanted,
 };
 use rs2p::{Config, UnixTime};
 
@@ -44,6 +45,14 @@ fn handshake(extension: Option<Extension>) -> Vec<Vec<u8>> {
 
 fn packets(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// A word about messages that somebody else has made.
+fn catch_up(verb: CatchUpVerb, runs: &[(u64, u64)]) -> CatchUp {
+    let runs = runs.iter().map(|&(first, last)| Run { first, last }).collect();
+    let numbers = Runs::from_runs(runs).unwrap();
+    let source = Source { sender: bob(), incarnation: ORIGIN.incarnation, numbers };
+    CatchUp { verb, offer: LINK.mine, sources: vec![source] }
 }
 
 /// The messages that the paper shows, by the names of their blocks.
@@ -82,6 +91,10 @@ fn examples() -> Vec<(&'static str, PathfindingMessage)> {
         ("numbered broadcast", numbered.unwrap()),
         ("question", message("whisper", Control::Ask(LINK).encode())),
         ("answer", message("whisper", answer.encode())),
+        ("ping", message("whisper", Control::Ping(LINK.yours).encode())),
+        ("pong", message("whisper", Control::Pong(LINK.yours).encode())),
+        ("offer", message("whisper", catch_up(CatchUpVerb::Offer, &[(1, 40), (42, 42)]).encode())),
+        ("want", message("whisper", catch_up(CatchUpVerb::Want, &[(38, 40)]).encode())),
     ];
     #[cfg(feature = "tls")]
     let signed = Some(("signed broadcast", signed::broadcast()));
@@ -259,24 +272,40 @@ fn the_limits_in_the_paper_are_the_defaults() {
     let secs = |time: Duration| format!("{} s", time.as_secs());
     let config = Config::new(Protocol::new("mesh", "Plaintext"));
     let mut expected = vec![
-        ("max_handshake_len", kib(config.max_handshake_len)),
-        ("max_frame_len", mib(config.max_frame_len)),
-        ("max_packets", grouped(config.max_packets)),
-        ("max_backlog_len", mib(config.max_backlog_len)),
-        ("stall_timeout", secs(config.stall_timeout)),
-        ("connect_timeout", secs(config.connect_timeout)),
-        ("handshake_timeout", secs(config.handshake_timeout)),
-        ("linger_timeout", secs(config.linger_timeout)),
-        ("max_outgoing", grouped(config.max_outgoing)),
-        ("max_incoming", grouped(config.max_incoming)),
-        ("max_pending", grouped(config.max_pending)),
-        ("max_handshakes", grouped(config.max_handshakes)),
-        ("max_handshake_burst", grouped(config.max_handshake_burst)),
-        ("max_handshakes_per_ip", grouped(config.max_handshakes_per_ip)),
-        ("max_handshake_burst_per_ip", grouped(config.max_handshake_burst_per_ip)),
-        ("locate_timeout", secs(config.locate_timeout)),
-        ("max_requests", grouped(config.max_requests)),
-        ("max_seen_len", mib(config.max_seen_len)),
+        ("max_handshake_len", kib(config.limits.max_handshake_len)),
+        ("max_frame_len", mib(config.limits.max_frame_len)),
+        ("max_packets", grouped(config.limits.max_packets)),
+        ("max_backlog_len", mib(config.limits.max_backlog_len)),
+        ("stall_timeout", secs(config.limits.stall_timeout)),
+        ("connect_timeout", secs(config.limits.connect_timeout)),
+        ("handshake_timeout", secs(config.limits.handshake_timeout)),
+        ("linger_timeout", secs(config.limits.linger_timeout)),
+        ("max_outgoing", grouped(config.limits.max_outgoing)),
+        ("max_incoming", grouped(config.limits.max_incoming)),
+        ("max_per_ip", grouped(config.limits.max_per_ip)),
+        ("max_per_subnet", grouped(config.limits.max_per_subnet)),
+        ("max_pending", grouped(config.limits.max_pending)),
+        ("max_handshakes", grouped(config.limits.max_handshakes)),
+        ("max_handshake_burst", grouped(config.limits.max_handshake_burst)),
+        ("max_handshakes_per_ip", grouped(config.limits.max_handshakes_per_ip)),
+        ("max_handshake_burst_per_ip", grouped(config.limits.max_handshake_burst_per_ip)),
+        ("locate_timeout", secs(config.limits.locate_timeout)),
+        ("ping_interval", secs(config.limits.ping_interval)),
+        ("ping_timeout", secs(config.limits.ping_timeout)),
+        ("legacy_ping_interval", secs(config.limits.legacy_ping_interval)),
+        ("max_requests", grouped(config.limits.max_requests)),
+        ("max_seen_len", mib(config.limits.max_seen_len)),
+        ("history_time", secs(config.limits.history_time)),
+        ("max_history_len", mib(config.limits.max_history_len)),
+        ("max_catch_up_rate", mib(config.limits.max_catch_up_rate)),
+        ("max_explained_count", grouped(config.limits.max_explained_count)),
+        ("max_memory", mib(config.limits.max_memory)),
+        ("progress_len", kib(config.limits.progress_len)),
+        ("progress_interval", secs(config.limits.progress_interval)),
+        ("frame_timeout", secs(config.limits.frame_timeout)),
+        ("max_unpack_rate", mib(config.limits.max_unpack_rate)),
+        ("max_read_rate", config.limits.max_read_rate.to_string()),
+        ("max_message_rate", config.limits.max_message_rate.to_string()),
     ];
     let (_, chapter) = PAPER.split_once("\n## 6. Limits\n").unwrap();
     let (chapter, _) = chapter.split_once("\n## 7.").unwrap();

@@ -4,8 +4,8 @@
 //! Input: the methods that it may be under in one byte, the limits in another, the body.
 
 use rs2p::wire::{
-    Compression, Compressions, Control, DecodeLimits, Extension, Flag, HEADER_COUNT, Handshake,
-    MAX_TREE_DEPTH, NodeId, Origin, PathfindingMessage, PeerEntry, Request, Response,
+    CatchUp, Compression, Compressions, Control, DecodeLimits, Extension, Flag, HEADER_COUNT,
+    Handshake, MAX_TREE_DEPTH, NodeId, Origin, PathfindingMessage, PeerEntry, Request, Response,
     SIZE_HEADER_LEN, SignedOrigin, base58,
 };
 
@@ -112,6 +112,9 @@ fn check_payload(message: &PathfindingMessage) {
     }
     if let Some(control) = Control::decode(message.payload()) {
         assert_eq!(Control::decode(slices(&control.encode())), Some(control));
+    }
+    if let Some(word) = CatchUp::decode(message.payload()) {
+        assert_eq!(CatchUp::decode(slices(&word.encode())), Some(word));
     }
     for packet in message.payload() {
         if let Some(extension) = Extension::parse(packet) {

@@ -20,6 +20,8 @@ mod message;
 mod node;
 mod packets;
 mod peers;
+#[cfg(feature = "sim")]
+mod replay;
 #[cfg(feature = "rsa")]
 mod rsa_records;
 mod script;
@@ -36,7 +38,7 @@ pub(crate) struct Property {
 }
 
 /// Every property, in the order of `fuzz/README.md`.
-pub(crate) const PROPERTIES: [Property; 11] = [
+pub(crate) const PROPERTIES: [Property; 12] = [
     Property { name: "frame_chunks", check: frame_chunks::check },
     Property { name: "packets", check: packets::check },
     Property { name: "decompress", check: decompress::check },
@@ -48,6 +50,7 @@ pub(crate) const PROPERTIES: [Property; 11] = [
     Property { name: "mesh", check: mesh::check },
     Property { name: "rsa_records", check: rsa_records },
     Property { name: "session", check: session::check },
+    Property { name: "replay", check: replay },
 ];
 
 /// Holds of everything in a build without RSA, which has no such records.
@@ -55,5 +58,13 @@ fn rsa_records(data: &[u8]) {
     #[cfg(feature = "rsa")]
     rsa_records::check(data);
     #[cfg(not(feature = "rsa"))]
+    let _ = data;
+}
+
+/// Holds of everything in a build without the simulator, which reads no records.
+fn replay(data: &[u8]) {
+    #[cfg(feature = "sim")]
+    replay::check(data);
+    #[cfg(not(feature = "sim"))]
     let _ = data;
 }

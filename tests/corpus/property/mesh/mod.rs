@@ -46,10 +46,10 @@ fn configure(index: usize, bits: u8) -> Config {
     config.id = Some(["m", "a", "z"][index].parse().unwrap());
     config.out_addr = Some(addr(index).into());
     config.extension = bits & 1 == 0;
-    config.max_outgoing = if bits & 2 == 0 { 8 } else { 0 };
-    config.max_frame_len = 64 << 10;
-    config.max_backlog_len = if bits & 4 == 0 { 1 << 20 } else { 64 << 10 };
-    config.max_seen_len = 64 << 10;
+    config.limits.max_outgoing = if bits & 2 == 0 { 8 } else { 0 };
+    config.limits.max_frame_len = 64 << 10;
+    config.limits.max_backlog_len = if bits & 4 == 0 { 1 << 20 } else { 64 << 10 };
+    config.limits.max_seen_len = 64 << 10;
     config.compress =
         [Compress::WhenItPays, Compress::Always, Compress::Never][usize::from(bits >> 3) % 3];
     config.compressions = match bits >> 5 & 3 {

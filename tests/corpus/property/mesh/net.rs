@@ -31,6 +31,13 @@ struct Pipe {
     is_finished: bool,
     /// Whether the receiver does not read.
     is_paused: bool,
+    is_held: bool,
+}
+
+impl Pipe {
+    fn is_read(&self) -> bool {
+        !self.is_paused && !self.is_held
+    }
 }
 
 pub(super) struct Net {
@@ -162,7 +169,7 @@ impl Net {
     }
 
     fn move_along(&mut self, from: End, len: usize) {
-        let Some(pipe) = self.pipes.get_mut(&from).filter(|pipe| !pipe.is_paused) else { return };
+        let Some(pipe) = self.pipes.get_mut(&from).filter(|pipe| pipe.is_read()) else { return };
         let to = pipe.to;
         let len = len.min(pipe.waiting.len());
         let data: Vec<u8> = pipe.waiting.drain(..len).collect();
@@ -210,8 +217,16 @@ impl Net {
                     }
                 }
                 // The other pipe of the link is the one that is not read.
-                Output::PauseRead { conn } => self.pause((index, conn), true),
-                Output::ResumeRead { conn } => self.pause((index, conn), false),
+                Output::PauseRead { conn } => {
+                    self.pause((index, conn), |pipe| pipe.is_paused = true)
+                }
+                Output::ResumeRead { conn } => {
+                    self.pause((index, conn), |pipe| pipe.is_paused = false)
+                }
+                Output::HoldRead { conn } => self.pause((index, conn), |pipe| pipe.is_held = true),
+                Output::ReleaseRead { conn } => {
+                    self.pause((index, conn), |pipe| pipe.is_held = false)
+                }
                 Output::Close { conn, mode: CloseMode::Flush } => {
                     if let Some(pipe) = self.pipes.get_mut(&(index, conn)) {
                         pipe.is_finishing = true;
@@ -226,10 +241,10 @@ impl Net {
         }
     }
 
-    fn pause(&mut self, receiver: End, is_paused: bool) {
+    fn pause(&mut self, receiver: End, change: impl FnOnce(&mut Pipe)) {
         let sender = self.pipes.get(&receiver).and_then(|pipe| pipe.to);
         if let Some(pipe) = sender.and_then(|sender| self.pipes.get_mut(&sender)) {
-            pipe.is_paused = is_paused;
+            change(pipe);
         }
     }
 

@@ -74,7 +74,7 @@ impl Driver {
 
     /// Bytes arrive, unless the connection is paused: then the driver does not read.
     pub(super) fn receive(&mut self, conn: ConnId, data: &[u8]) {
-        if self.links.find(conn).is_none_or(|link| !link.is_paused) {
+        if self.links.find(conn).is_none_or(|link| !link.is_paused && !link.is_held) {
             self.input(Input::Received { conn, data });
         }
     }
@@ -97,6 +97,14 @@ impl Driver {
                     let link = self.links.named(conn);
                     assert!(link.is_paused, "{conn} is resumed and was not paused");
                     link.is_paused = false;
+                }
+                Output::HoldRead { conn } => {
+                    let was_held = std::mem::replace(&mut self.links.named(conn).is_held, true);
+                    assert!(!was_held, "{conn} is held twice");
+                }
+                Output::ReleaseRead { conn } => {
+                    let was_held = std::mem::take(&mut self.links.named(conn).is_held);
+                    assert!(was_held, "{conn} is released and was not held");
                 }
                 Output::Close { conn, mode: CloseMode::Flush } => {
                     self.links.named(conn).is_flushed = true;
@@ -145,6 +153,7 @@ impl Driver {
             Event::LocateDone { request_id, .. } | Event::WhisperDone { request_id, .. } => {
                 assert!(self.settled.insert(request_id), "{request_id} has a second outcome");
             }
+            Event::ClockSuspect { .. } => {}
             other => panic!("{other:?} is new: what must hold of it?"),
         }
     }
@@ -157,14 +166,18 @@ impl Driver {
         assert_eq!(usage.connections_ever, self.links.ever(), "connections ever");
         for (conn, link) in self.links.iter() {
             assert_eq!(self.node.backlog_len(conn), Some(link.unsent_len), "backlog of {conn}");
-            assert!(link.unsent_len <= config.max_backlog_len, "{} bytes wait", link.unsent_len);
+            assert!(
+                link.unsent_len <= config.limits.max_backlog_len,
+                "{} bytes wait",
+                link.unsent_len
+            );
         }
         assert_eq!(stats.frames_out, self.frames_out, "frames out");
         assert_eq!(stats.bytes_out, self.bytes_out, "bytes out");
         assert_eq!(stats.bytes_in, self.bytes_in, "bytes in");
         assert_eq!(stats.delivered, self.delivered, "messages delivered");
         let incoming = self.links.iter().filter(|(_, link)| link.is_incoming).count();
-        assert!(incoming <= config.max_incoming, "{incoming} incoming connections");
+        assert!(incoming <= config.limits.max_incoming, "{incoming} incoming connections");
         let mut ids = BTreeSet::new();
         for info in self.node.routing_table() {
             assert!(self.links.iter().any(|(conn, _)| conn == info.conn), "{} is gone", info.conn);

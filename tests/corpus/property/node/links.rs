@@ -22,6 +22,7 @@ pub(super) struct Link {
     /// Bytes transmitted and not reported as sent.
     pub(super) unsent_len: usize,
     pub(super) is_paused: bool,
+    pub(super) is_held: bool,
     /// Whether the node has ended its sending side.
     pub(super) is_flushed: bool,
 }

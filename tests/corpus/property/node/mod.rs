@@ -43,11 +43,12 @@ fn configure(script: &mut Script<'_>) -> Config {
     config.out_addr = Some(peer::addr(0).into());
     let limits = script.byte();
     config.extension = limits & 1 == 0;
-    config.max_frame_len = if limits & 2 == 0 { 1 << 20 } else { 1 << 10 };
-    config.max_backlog_len = if limits & 4 == 0 { 1 << 20 } else { config.max_frame_len };
-    config.max_seen_len = if limits & 8 == 0 { 1 << 20 } else { 64 << 10 };
-    config.max_requests = if limits & 16 == 0 { 64 } else { 2 };
-    config.max_packets = if limits & 32 == 0 { 1_024 } else { 16 };
+    config.limits.max_frame_len = if limits & 2 == 0 { 1 << 20 } else { 1 << 10 };
+    config.limits.max_backlog_len =
+        if limits & 4 == 0 { 1 << 20 } else { config.limits.max_frame_len };
+    config.limits.max_seen_len = if limits & 8 == 0 { 1 << 20 } else { 64 << 10 };
+    config.limits.max_requests = if limits & 16 == 0 { 64 } else { 2 };
+    config.limits.max_packets = if limits & 32 == 0 { 1_024 } else { 16 };
     config.compress = script.pick(&[Compress::WhenItPays, Compress::Always, Compress::Never]);
     config.compressions = match script.below(4) {
         0 => Compressions::from_iter([Compression::Gzip, Compression::Bz2]),
@@ -56,8 +57,11 @@ fn configure(script: &mut Script<'_>) -> Config {
         _ => Compressions::supported(),
     };
     let counts = script.byte();
-    config.max_outgoing = usize::from(counts & 3);
-    config.max_incoming = 1 + usize::from(counts >> 2 & 7);
-    config.max_pending = 1 + usize::from(counts >> 5 & 3);
+    config.limits.max_outgoing = usize::from(counts & 3);
+    config.limits.max_incoming = 1 + usize::from(counts >> 2 & 7);
+    config.limits.max_pending = 1 + usize::from(counts >> 5 & 3);
+    if counts & 128 != 0 {
+        config.limits.max_memory = config.limits.least_memory();
+    }
     config
 }

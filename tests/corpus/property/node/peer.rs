@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rs2p::wire::{
-    Compression, Compressions, Control, Extension, Flag, Handshake, LinkName, LinkVerdict, Origin,
-    PathfindingMessage, PeerEntry, Protocol, Request, Response, Wanted,
+    CatchUp, CatchUpVerb, Compression, Compressions, Control, Extension, Flag, Handshake, LinkName,
+    LinkVerdict, Origin, PathfindingMessage, PeerEntry, Protocol, Request, Response, Run, Runs,
+    Source, Wanted,
 };
 use rs2p::{NodeId, RequestId};
 
@@ -42,7 +43,8 @@ pub(super) fn handshake(script: &mut Script<'_>) -> Vec<u8> {
     let id = id(script);
     let bits = script.byte();
     let subnet = if bits & 1 == 0 { "mesh" } else { "other" };
-    let extension = Extension::new(1, u64::from(bits >> 4));
+    let catches_up = bits & 16 == 0;
+    let extension = Extension { catches_up, ..Extension::new(1, u64::from(bits >> 4)) };
     let handshake = Handshake {
         extension: (bits & 2 == 0).then_some(extension),
         ..Handshake::new(
@@ -104,7 +106,10 @@ fn payload(driver: &mut Driver, script: &mut Script<'_>) -> Vec<Vec<u8>> {
             vec![word(Flag::Compression), names.to_vec()]
         }
         7 => vec![word(Flag::Resend)],
-        8 => control(driver, script).encode(),
+        8 => match control(driver, script) {
+            Word::Control(control) => control.encode(),
+            Word::CatchUp(word) => word.encode(),
+        },
         9 => {
             let len = if driver.may_be_heavy() { 1 << script.below(MAX_ZEROS + 1) } else { 0 };
             vec![word(Flag::Broadcast), vec![0; len]]
@@ -134,20 +139,52 @@ fn request_id(driver: &Driver, script: &mut Script<'_>) -> RequestId {
     own.unwrap_or_else(|| RequestId::new(u128::from(choice) + 1))
 }
 
-fn control(driver: &Driver, script: &mut Script<'_>) -> Control {
+/// A word between nodes of this kind.
+enum Word {
+    Control(Control),
+    CatchUp(CatchUp),
+}
+
+fn control(driver: &Driver, script: &mut Script<'_>) -> Word {
     let choice = script.byte();
     let mine = u64::from(choice >> 4);
+    if choice & 12 == 12 {
+        let verb = if choice & 1 == 0 { CatchUpVerb::Offer } else { CatchUpVerb::Want };
+        return Word::CatchUp(CatchUp { verb, offer: mine, sources: sources(script) });
+    }
     let verdict = [LinkVerdict::Unknown, LinkVerdict::Settled, LinkVerdict::Open]
         .get(usize::from(choice & 3));
     match (verdict, driver.asked) {
         (Some(&verdict), Some(asked)) => {
             let link = LinkName { yours: asked.mine, mine: asked.yours };
-            Control::Answer { link, verdict }
+            Word::Control(Control::Answer { link, verdict })
         }
         _ => {
             let names = &driver.names;
             let name = names.get(script.below(names.len())).copied();
-            Control::Ask(LinkName { yours: name.unwrap_or_default(), mine })
+            Word::Control(Control::Ask(LinkName { yours: name.unwrap_or_default(), mine }))
         }
     }
+}
+
+/// Numbers that senders may have given, and some that none can have.
+fn sources(script: &mut Script<'_>) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for _ in 0..script.below(4) {
+        let (sender, life, shape) = (id(script), script.byte(), script.byte());
+        let last = if shape & 1 == 0 { 255 } else { u64::MAX };
+        let (gap, count) = (u64::from(shape >> 1 & 3), u64::from(shape >> 3));
+        let step = gap + 1;
+        let runs = (0..=count).map(|at| {
+            let first = last - (count - at) * step;
+            Run { first, last: first.saturating_add(step.saturating_sub(2)) }
+        });
+        let numbers = Runs::from_runs(runs.collect());
+        sources.extend(numbers.map(|numbers| Source {
+            sender,
+            incarnation: u64::from(life >> 6),
+            numbers,
+        }));
+    }
+    sources
 }
