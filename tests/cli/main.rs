@@ -241,6 +241,8 @@ fn a_sweep_counts_its_scenarios() {
     assert_eq!(figures["failed"], Value::Array(vec![]));
     assert!(figures["deliveries"].as_u64().unwrap() > 0, "{figures}");
     assert_eq!(figures, simulated("--sweep 3 --seed 2"));
+    let among_strangers = simulated("--sweep 1 --seed 5 --strangers");
+    assert_ne!(among_strangers["arrivals"], simulated("--sweep 1 --seed 5")["arrivals"]);
 }
 
 #[test]
@@ -391,8 +393,8 @@ fn output_that_cannot_be_written_is_an_error_and_a_reader_that_left_is_none() {
         "mesh --nodes 2 --messages 1 --json",
         "sim --nodes 3",
         "sim --nodes 3 --json",
-        "sim --sweep 1",
-        "sim --sweep 1 --json",
+        "sim --sweep 1 --seed 3",
+        "sim --sweep 1 --seed 3 --json",
     ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_rs2p"));

@@ -187,7 +187,7 @@ fn overview() -> String {
          -V, --version  Print the version\n\n\
          Examples:\n  \
          rs2p mesh                            8 nodes on this machine, and proof that they deliver\n  \
-         rs2p mesh --nodes 32 --for 30s --rate 500\n  \
+         rs2p mesh --nodes 32 --for 10s --rate 500\n  \
          rs2p sim --nodes 1000 --faults cuts  A thousand nodes in virtual time\n",
     );
     text

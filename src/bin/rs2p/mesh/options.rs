@@ -86,7 +86,7 @@ Examples:
   rs2p mesh
   rs2p mesh --nodes 64 --topology ring
   rs2p mesh --nodes 32 --degree 8 --messages 500 --size 10000
-  rs2p mesh --nodes 16 --for 30s --rate 200
+  rs2p mesh --nodes 16 --for 10s --rate 200
   rs2p mesh --encryption plaintext
   rs2p mesh --encryption plaintext --nodes 3 --messages 6 --record records
   rs2p mesh --seed 7 --json

@@ -25,7 +25,7 @@ is checked at every delivery. The same arguments and seed give the same run, to 
 figures of real time and memory differ.
 
 Usage: rs2p sim [OPTIONS]
-       rs2p sim --sweep COUNT [--seed S] [--shrink] [--json]
+       rs2p sim --sweep COUNT [--seed S] [--strangers] [--shrink] [--json]
        rs2p sim --scenario LINE [--shrink] [--json]
 
 Options:
@@ -43,6 +43,8 @@ Options:
   --trace FILE      Write what happened where and when to a file; takes memory for every line
   --sweep COUNT     Instead of one mesh, live through COUNT small scenarios, 1 to 1000000, whose
                     shapes, links and faults are drawn from the seeds S, S+1, and so on
+  --strangers       Of each scenario of --sweep, draw also py2p nodes, hostile peers and machines
+                    that are short of memory or open files
   --scenario LINE   Live through one such scenario, as --shrink shows it: seed=7,nodes=3,cuts=2
   --shrink          Of the first scenario that fails, look for a smaller one that fails alike, in up
                     to 500 attempts: fewer nodes, faults and messages, a shorter time, plain links
@@ -86,12 +88,12 @@ Examples:
   rs2p sim --nodes 20 --messages 5 --seed 7 --json
   rs2p sim --nodes 30 --encryption tls --faults cuts,crashes
   rs2p sim --sweep 100 --seed 1
-  rs2p sim --sweep 20 --seed 1 --shrink
+  rs2p sim --sweep 20 --seed 1 --strangers --shrink
   rs2p sim --scenario seed=7,nodes=3,cuts=2,actions=5,topology=ring
 ";
 
 /// Every option, for suggestions.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "--nodes",
     "--topology",
     "--degree",
@@ -105,6 +107,7 @@ const NAMES: [&str; 15] = [
     "--sweep",
     "--scenario",
     "--shrink",
+    "--strangers",
     "--json",
     "--help",
 ];
@@ -133,6 +136,7 @@ pub(super) struct Options {
     pub(super) faults: Faults,
     pub(super) trace: Option<PathBuf>,
     pub(super) sweep: Option<u64>,
+    pub(super) strangers: bool,
     pub(super) scenario: Option<Swarm>,
     pub(super) shrink: bool,
     pub(super) json: bool,
@@ -151,6 +155,7 @@ impl Options {
             faults: Faults::default(),
             trace: None,
             sweep: None,
+            strangers: false,
             scenario: None,
             shrink: false,
             json: false,
@@ -167,6 +172,7 @@ impl Options {
                 Long("faults") => faults = Some(parser.value()?),
                 Long("json") => options.json = true,
                 Long("shrink") => options.shrink = true,
+                Long("strangers") => options.strangers = true,
                 Long(name) => {
                     let name = name.to_owned();
                     options.set(&name, &mut parser)?;
@@ -209,16 +215,22 @@ impl Options {
     fn check_sweep(&self, given: &[&'static str]) -> Result<(), UsageError> {
         let (fitting, because): (&[&str], _) = match (&self.scenario, self.sweep) {
             (Some(_), _) => (&["--scenario", "--shrink", "--json"], "--scenario says it all"),
-            (None, Some(_)) => {
-                (&["--sweep", "--seed", "--shrink", "--json"], "--sweep draws all but the seed")
+            (None, Some(_)) => (
+                &["--sweep", "--seed", "--strangers", "--shrink", "--json"],
+                "--sweep draws all but the seed",
+            ),
+            (None, None) => {
+                let of_sweep = [
+                    ("--shrink", self.shrink, "it takes --sweep or --scenario"),
+                    ("--strangers", self.strangers, "it takes --sweep"),
+                ];
+                return match of_sweep.into_iter().find(|(_, is_given, _)| *is_given) {
+                    Some((option, _, because)) => {
+                        Err(UsageError::Useless { option, because: because.to_owned() })
+                    }
+                    None => Ok(()),
+                };
             }
-            (None, None) if self.shrink => {
-                return Err(UsageError::Useless {
-                    option: "--shrink",
-                    because: "it takes --sweep or --scenario".to_owned(),
-                });
-            }
-            (None, None) => return Ok(()),
         };
         match given.iter().find(|name| !fitting.contains(name)) {
             Some(option) => Err(UsageError::Useless { option, because: because.to_owned() }),
@@ -284,6 +296,7 @@ mod tests {
             faults: Faults { cuts: 2, pauses: 1, ..Faults::default() },
             trace: None,
             sweep: None,
+            strangers: false,
             scenario: None,
             shrink: false,
             json: false,
@@ -311,6 +324,7 @@ mod tests {
             ("--sweep 5 --nodes 3", "--nodes has no effect: --sweep draws all but the seed"),
             ("--scenario seed=1 --seed 3", "--seed has no effect: --scenario says it all"),
             ("--nodes 3 --shrink", "--shrink has no effect: it takes --sweep or --scenario"),
+            ("--strangers", "--strangers has no effect: it takes --sweep"),
             (
                 "--scenario nodes=1",
                 "--scenario takes a line as --shrink shows it (a scenario begins with \
@@ -326,7 +340,7 @@ mod tests {
         ] {
             assert_eq!(parse(args), Err(expected.to_owned()));
         }
-        assert!(parse("--sweep 5 --seed 1 --shrink --json").is_ok());
+        assert!(parse("--sweep 5 --seed 1 --strangers --shrink --json").is_ok());
         assert!(parse("--scenario seed=1 --shrink --json").is_ok());
     }
 

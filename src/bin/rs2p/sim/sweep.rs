@@ -29,18 +29,21 @@ pub(super) struct Sweep<'a> {
     console: &'a Console,
     json: bool,
     shrink: bool,
+    draw: fn(u64) -> Swarm,
     live: fn(&Swarm) -> SwarmReport,
 }
 
 impl<'a> Sweep<'a> {
     pub(super) fn new(console: &'a Console, options: &Options) -> Self {
-        Self { console, json: options.json, shrink: options.shrink, live: Swarm::run }
+        let draw: fn(u64) -> Swarm =
+            if options.strangers { Swarm::with_strangers } else { Swarm::from_seed };
+        Self { console, json: options.json, shrink: options.shrink, draw, live: Swarm::run }
     }
 
     /// Runs the scenarios of `amount` seeds from `first` on. Returns whether every check held.
     pub(super) fn run_seeds(self, first: u64, amount: u64) -> Result<bool, OutputError> {
         self.console.line(format_args!("{} from seed {first} on", count(amount, "scenario")));
-        self.run((0..amount).map(|number| Swarm::from_seed(first.wrapping_add(number))))
+        self.run((0..amount).map(|number| (self.draw)(first.wrapping_add(number))))
     }
 
     /// Runs these scenarios. Returns whether every check held.
@@ -114,8 +117,11 @@ impl<'a> Sweep<'a> {
         self.console.labelled(Tone::Bad, "failed", swarm);
         let first_line = failure.lines().next().unwrap_or_default();
         show_text(self.console, "why", if is_whole { failure } else { first_line });
-        let again = if *swarm == Swarm::from_seed(swarm.seed()) {
-            format!("rs2p sim --sweep 1 --seed {}", swarm.seed())
+        let seed = swarm.seed();
+        let again = if *swarm == Swarm::from_seed(seed) {
+            format!("rs2p sim --sweep 1 --seed {seed}")
+        } else if *swarm == Swarm::with_strangers(seed) {
+            format!("rs2p sim --sweep 1 --seed {seed} --strangers")
         } else {
             format!("rs2p sim --scenario {}", swarm.to_line())
         };
@@ -163,7 +169,8 @@ mod tests {
     #[test]
     fn a_failing_sweep_shrinks_its_first_failure_to_what_it_needs() {
         let console = Console::stderr();
-        let sweep = Sweep { console: &console, json: false, shrink: true, live };
+        let draw = Swarm::from_seed;
+        let sweep = Sweep { console: &console, json: false, shrink: true, draw, live };
         let swarm = (0..).map(Swarm::from_seed).find(|swarm| attempt(|| live(swarm)).is_err());
         let swarm = swarm.unwrap();
         let failure = attempt(|| live(&swarm)).unwrap_err();
