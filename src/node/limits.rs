@@ -87,7 +87,7 @@ pub struct Limits {
     /// 1 to 65,536.
     pub max_requests: usize,
     /// The bytes that each of the node's two memories of messages may take: of those seen, at
-    /// about 40 a message, and of the contents that py2p nodes may repeat, at about 56. Default
+    /// about 40 a message, and of the contents that py2p nodes may repeat, at about 76. Default
     /// 64 MiB, 64 KiB to 1 GiB. They grow as needed.
     pub max_seen_len: usize,
     /// How long after it came a message is offered to neighbors that may have missed it. Default
