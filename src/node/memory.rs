@@ -50,6 +50,11 @@ impl Node {
     pub(super) fn charge(&mut self, conn: ConnId) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             let held = connection.held_len();
+    /// Whether there is memory for what is done as a favor: before it would grow scarce.
+    pub(super) fn has_spare_memory(&self, len: usize) -> bool {
+        self.memory_len().saturating_add(len) < self.config.limits.pressure_len()
+    }
+
             let others = self.ledger.held_len.saturating_sub(connection.charged_len);
             self.ledger.held_len = others.saturating_add(held);
             connection.charged_len = held;
@@ -129,7 +134,9 @@ impl Node {
         let is_idle = |connection: &Connection| {
             let is_waiting = connection.backlog_len > 0;
             let is_late = is_waiting && now.since(connection.queued_since) >= PATIENCE;
-            is_late || connection.is_held_for(MEMORY)
+            // What is on its lists is not read, and may stay as long as its peer likes.
+            let is_listed = connection.catch_up.held_len() > share;
+            is_late || is_listed || connection.is_held_for(MEMORY)
         };
         let found = self.largest(&is_idle);
         if let Some((conn, held_len)) = found {
@@ -195,3 +202,7 @@ impl Node {
         Ok(())
     }
 }
+            let (listed, lists) = (connection.catch_up.held_len(), connection.catch_up.recount());
+            if listed != lists {
+                return Err(format!("T44: {listed} bytes of lists on {conn}, which take {lists}"));
+            }
