@@ -105,9 +105,10 @@ pub struct Limits {
     /// come of frames and is not whole, what waits for neighbors - each frame once, however many wait
     /// for it -, and 4 KiB for each connection, or 36 KiB under TLS. From four fifths of it on, the
     /// connections that hold much of a frame are not read until a quarter is free; what would exceed
-    /// it is not queued, and whoever holds the most is closed. Beside it are what waits for the node's
-    /// user, and what is remembered of peers and addresses, which is 3 MiB at most. Default 256 MiB; a
-    /// third more than the other limits can add up to at least, which is 232 MiB by default.
+    /// it is not queued, and whoever holds the most, and more than its share, is closed. Beside it are
+    /// what waits for the node's user, and what is remembered of peers and addresses, which is 3 MiB at
+    /// most. Default 256 MiB; a third more than the other limits can add up to at least, which is 232
+    /// MiB by default.
     pub max_memory: usize,
     /// How much of a frame that has begun must arrive within each `progress_interval`, or what is
     /// left of it: whoever is slower is closed. Bytes count as they arrive, under encryption
