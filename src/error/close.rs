@@ -54,7 +54,7 @@ pub enum CloseReason {
         /// The bytes of the frame that had come, its size header included.
         received_len: usize,
     },
-    /// The node ran out of memory, and this connection held the most of it:
+    /// The node ran out of memory, and this connection held the most of it, and more than its share:
     /// [`Limits::max_memory`](crate::Limits::max_memory).
     OutOfMemory {
         /// The bytes that it held: what had come and was not done with, and what waited for it.

@@ -37,8 +37,8 @@ pub enum SendError {
     ReservedFlag,
     /// The neighbor's queue has no room.
     QueueFull,
-    /// The node has no memory left to keep the message until its receiver is found:
-    /// [`Limits::max_memory`](crate::Limits::max_memory).
+    /// The node has no memory left to keep the message until its receiver is found, for which the last
+    /// fifth is not used: [`Limits::max_memory`](crate::Limits::max_memory).
     OutOfMemory,
     /// The node's own id was given for another's.
     Myself,

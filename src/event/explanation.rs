@@ -62,7 +62,8 @@ pub enum DropReason {
     Stale,
     /// Its timestamp is too far in the future.
     Future,
-    /// The memory of messages was full of younger ones.
+    /// The memory of messages was full of younger ones; or a py2p node passed it on, and the memory of
+    /// what those repeat has been too full to tell whether it came before.
     Overload,
     /// Its sender is no possible id.
     BadSender,

@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::connection::Connection;
 use super::history::{Entry, GRACE};
 use super::link::{TURN_COST, len_u64};
+use super::sources::{Offers, Sources};
 use super::throttle::{holder, remember};
 use super::timer::Timer;
 use super::turns::Turns;
@@ -18,7 +19,7 @@ use super::{Network, Node};
 use crate::conn_id::ConnId;
 use crate::sorted_map::SortedMap;
 use crate::time::Instant;
-use crate::wire::{CatchUp, CatchUpVerb, NodeId, Origin, PathfindingMessage, Source};
+use crate::wire::{CatchUp, CatchUpVerb, NodeId, Origin, PathfindingMessage};
 
 /// What is missed waits while this many bytes, or half of what may wait, are queued for its
 /// receiver: what is said now finds room, and a queue runs dry no sooner for it.
@@ -48,39 +49,32 @@ const ALL_OFFERS_LEN: u32 = 9 * (16 << 10);
 /// as a neighbor that stays is made offers.
 const ALL_OFFERS_INTERVAL: Duration = OFFER_AGAIN_AFTER;
 
-/// What one connection has to do with missed messages.
+/// What one connection has to do with missed messages. Its lists grow with what the other end offers
+/// and wants, and are charged to the connection.
 #[derive(Debug, Default)]
 pub(super) struct CatchingUp {
     /// Offers that have yet to be sent, the next at the end.
-    pub(super) unsent: Vec<Offer>,
+    pub(super) unsent: Offers,
     /// Those that were sent and not answered.
-    pub(super) offered: Vec<Offer>,
+    pub(super) offered: Offers,
     /// When the last were made.
     pub(super) offered_at: Option<Instant>,
-    /// What the other end wants and has not been sent, in the order of keys, of which one may
-    /// stand there more than once.
-    pub(super) wanted: Vec<Source>,
+    /// What the other end wants and has not been sent.
+    pub(super) wanted: Sources,
     /// Before which place in the history nothing of it is left: that of the next message, once it
     /// was looked for.
     pub(super) place: u64,
     /// Whether the other end's queue had no room for a message since the last offer.
     pub(super) owes_offer: bool,
     /// Offers of the other end that this node has not answered, and since when there are any.
-    pub(super) heard: Vec<Offer>,
+    pub(super) heard: Offers,
     pub(super) heard_at: Instant,
-    /// What this node wants of the other end and has not come, in the order of keys.
-    pub(super) asked: Vec<Source>,
+    /// What this node wants of the other end and has not come.
+    pub(super) asked: Sources,
     /// When the last of it came, or was asked for.
     pub(super) answered_at: Instant,
     /// How much the other end has offered within the last minute.
     pub(super) budget: Budget,
-}
-
-/// One word's worth of messages, under its name.
-#[derive(Debug)]
-pub(super) struct Offer {
-    pub(super) name: u64,
-    pub(super) sources: Vec<Source>,
 }
 
 impl CatchingUp {
@@ -90,6 +84,21 @@ impl CatchingUp {
             || !self.wanted.is_empty()
             || !self.heard.is_empty()
             || self.owes_offer
+    }
+
+    /// The bytes of memory that its lists take.
+    pub(super) fn held_len(&self) -> usize {
+        let offers = [&self.unsent, &self.offered, &self.heard].map(Offers::held_len);
+        let sources = [&self.wanted, &self.asked].map(Sources::held_len);
+        offers.into_iter().chain(sources).sum()
+    }
+
+    /// The same, counted anew.
+    #[cfg(any(feature = "sim", test))]
+    pub(super) fn recount(&self) -> usize {
+        let offers = [&self.unsent, &self.offered, &self.heard].map(Offers::recount);
+        let sources = [&self.wanted, &self.asked].map(Sources::recount);
+        offers.into_iter().chain(sources).sum()
     }
 
     /// Whether the other end is sending what it was asked for.
@@ -189,7 +198,7 @@ impl Node {
         let can = self.connections.get(&conn).is_some_and(|found| self.can_catch_up(found));
         match word.filter(|_| can) {
             Some(CatchUp { verb: CatchUpVerb::Offer, offer, sources }) => {
-                self.on_offer(now, conn, Offer { name: offer, sources });
+                self.on_offer(now, conn, offer, sources);
             }
             Some(CatchUp { verb: CatchUpVerb::Want, offer, sources }) => {
                 self.on_want(now, conn, offer, &sources);
@@ -312,12 +321,6 @@ impl Node {
         self.serving = Serving::default();
         self.timers.stop(Timer::CatchUp);
     }
-}
-
-/// Puts a source among others, in the order of keys.
-pub(super) fn put_in_order(sources: &mut Vec<Source>, source: Source) {
-    let at = sources.partition_point(|other| other.key() <= source.key());
-    sources.insert(at, source);
 }
 
 #[cfg(test)]

@@ -305,7 +305,8 @@ impl Connection {
     pub(super) fn held_len(&self) -> usize {
         let last_sent = self.peer().and_then(|peer| peer.last_sent.as_ref());
         let last_sent_len = last_sent.map_or(0, |message| message.packets().body().len());
-        self.incoming_len() + self.session.held_len() + last_sent_len
+        let kept_len = last_sent_len + self.catch_up.held_len();
+        self.incoming_len() + self.session.held_len() + kept_len
     }
 
     /// Which form of a message the other end reads.

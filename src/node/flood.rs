@@ -6,7 +6,7 @@
 use super::Node;
 use super::config::Compress;
 use super::connection::Connection;
-use super::echo::{self, Provenance};
+use super::echo::{self, Content, Provenance};
 use super::link::len_u64;
 use super::outgoing::{Form, Outgoing};
 use super::seen::SeenKey;
@@ -64,9 +64,15 @@ impl Node {
             return self.drop_message(now, conn, digest, message, reason);
         }
         let provenance = origin.map_or(Provenance::Hearsay, |_| Provenance::Certain);
-        if self.echoes.is_echo(now, content, provenance, echo::is_old(time, second)) {
-            self.drop_message(now, conn, digest, message, DropReason::Echo);
-            return self.on_number(now, conn, (sender, neighbor), origin, message);
+        match self.echoes.meet(now, content, provenance, echo::is_old(time, second)) {
+            Content::New => {}
+            Content::Echo => {
+                self.drop_message(now, conn, digest, message, DropReason::Echo);
+                return self.on_number(now, conn, (sender, neighbor), origin, message);
+            }
+            Content::Unknown => {
+                return self.drop_message(now, conn, digest, message, DropReason::Overload);
+            }
         }
         self.deliver(sender, neighbor, false, message);
         self.note_fresh(now, conn, digest, message);

@@ -101,6 +101,16 @@ impl Ledger {
         queue.frames.push_back(Queued { place, left: len });
     }
 
+    /// What a neighbor's queue takes, if whoever else waits for one of its frames has its part of that.
+    pub(super) fn part_of(&self, queue: &Queue) -> usize {
+        let part = |queued: &Queued| {
+            let frame = self.frames.get(queued.place);
+            let len = frame.map_or(0, |frame| (frame.len + FRAME_LEN) / frame.holders.max(1));
+            len.saturating_add(QUEUED_LEN)
+        };
+        queue.frames.iter().map(part).fold(0, usize::saturating_add)
+    }
+
     fn find(&self, ticket: Ticket) -> Option<usize> {
         let frame = self.frames.get(ticket.place)?;
         (frame.number == ticket.number && frame.holders > 0).then_some(ticket.place)
@@ -211,12 +221,15 @@ mod tests {
         }
         let expected = len + FRAME_LEN + queues.len() * QUEUED_LEN;
         assert_eq!((ledger.len(), ledger.recount(queues.iter())), (expected, expected));
+        let part = (len + FRAME_LEN) / queues.len() + QUEUED_LEN;
+        assert!(queues.iter().all(|queue| ledger.part_of(queue) == part));
         let [first, others @ ..] = &mut queues;
         for queue in others {
             ledger.sent(queue, len);
         }
         ledger.sent(first, len - 1);
         assert_eq!(ledger.len(), len + FRAME_LEN + QUEUED_LEN, "the last holds all of it");
+        assert_eq!(ledger.part_of(first), ledger.len());
         ledger.sent(first, 1);
         assert_eq!((ledger.len(), ledger.recount(queues.iter())), (0, 0));
     }

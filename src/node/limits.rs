@@ -87,7 +87,7 @@ pub struct Limits {
     /// 1 to 65,536.
     pub max_requests: usize,
     /// The bytes that each of the node's two memories of messages may take: of those seen, at
-    /// about 40 a message, and of the contents that py2p nodes may repeat, at about 56. Default
+    /// about 40 a message, and of the contents that py2p nodes may repeat, at about 76. Default
     /// 64 MiB, 64 KiB to 1 GiB. They grow as needed.
     pub max_seen_len: usize,
     /// How long after it came a message is offered to neighbors that may have missed it. Default
@@ -105,9 +105,10 @@ pub struct Limits {
     /// come of frames and is not whole, what waits for neighbors - each frame once, however many wait
     /// for it -, and 4 KiB for each connection, or 36 KiB under TLS. From four fifths of it on, the
     /// connections that hold much of a frame are not read until a quarter is free; what would exceed
-    /// it is not queued, and whoever holds the most is closed. Beside it are what waits for the node's
-    /// user, and what is remembered of peers and addresses, which is 3 MiB at most. Default 256 MiB; a
-    /// third more than the other limits can add up to at least, which is 232 MiB by default.
+    /// it is not queued, and whoever holds the most, and more than its share, is closed. Beside it are
+    /// what waits for the node's user, and what is remembered of peers and addresses, which is 3 MiB at
+    /// most. Default 256 MiB; a third more than the other limits can add up to at least, which is 232
+    /// MiB by default.
     pub max_memory: usize,
     /// How much of a frame that has begun must arrive within each `progress_interval`, or what is
     /// left of it: whoever is slower is closed. Bytes count as they arrive, under encryption

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use rand::RngExt;
 
 use super::backoff::GOOD_LIFE;
+use super::catch_up::CatchingUp;
 use super::connection::{Connection, Phase};
 use super::outgoing::Form;
 use super::reading::{Come, MEMORY, RATE, USER};
@@ -341,6 +342,7 @@ impl Node {
             connection.unread = None;
             connection.partial = None;
             connection.is_frame_timed = false;
+            connection.catch_up = CatchingUp::default();
             let patience = self.config.limits.leave_timeout();
             connection.leaves_at.get_or_insert(now + patience);
             let is_held = std::mem::take(&mut connection.holds) != 0;

@@ -6,6 +6,11 @@
 //! that takes too long, those that hold the most are closed. A frame for which there is no memory is
 //! not queued, and of those whose queues have not been empty for a while the one that holds the most
 //! is closed. So memory never exceeds its limit, and nobody can keep it for ever.
+//!
+//! Only what holds more than its share is closed, whatever others hold or the node remembers: where
+//! nobody does, what is held for those who have missed it is given back instead. The tables have three
+//! quarters of all at most, and whispers that wait for their receivers leave the last fifth alone: so
+//! where there is too much, somebody has more than its share.
 
 use std::time::Duration;
 
@@ -45,6 +50,11 @@ impl Node {
         len <= self.config.limits.max_memory
     }
 
+    /// Whether there is memory for what is done as a favor: before it would grow scarce.
+    pub(super) fn has_spare_memory(&self, len: usize) -> bool {
+        self.memory_len().saturating_add(len) < self.config.limits.pressure_len()
+    }
+
     /// Enters what a connection holds now.
     #[inline(never)]
     pub(super) fn charge(&mut self, conn: ConnId) {
@@ -72,12 +82,18 @@ impl Node {
 
     fn weigh(&mut self, now: Instant) {
         // This first: whoever is told that a connection is gone is sent something.
-        if std::mem::take(&mut self.ledger.is_short) {
-            self.cut_largest_idle(now);
+        if std::mem::take(&mut self.ledger.is_short) && !self.cut_largest_idle(now) {
+            // Whoever has more than its share now has that for a second at most.
+            if self.largest(&|_| true).is_none_or(|(_, part)| part <= self.share_len()) {
+                self.give_back(self.config.limits.pressure_len());
+            }
         }
         while self.memory_len() > self.config.limits.max_memory {
-            let Some((conn, held_len)) = self.largest(&|_| true) else { break };
-            self.cut(now, conn, held_len);
+            let Some((conn, part)) = self.largest(&|_| true) else { break };
+            let is_within = part <= self.share_len();
+            if !(is_within && self.give_back(self.config.limits.max_memory)) {
+                self.cut(now, conn, part);
+            }
         }
         let limits = &self.config.limits;
         let (pressure_len, relief_len) = (limits.pressure_len(), limits.relief_len());
@@ -116,36 +132,53 @@ impl Node {
 
     /// Memory has been scarce for as long as a neighbor may keep bytes waiting.
     pub(super) fn on_memory_timer(&mut self, now: Instant) {
-        while self.memory_len() >= self.config.limits.relief_len() && self.cut_largest_idle(now) {}
+        let relief_len = self.config.limits.relief_len();
+        while self.memory_len() >= relief_len
+            && (self.cut_largest_idle(now) || self.give_back(relief_len.saturating_sub(1)))
+        {
+        }
         self.weigh(now);
         if self.ledger.is_pressed {
             self.timers.set(Timer::Memory, now + self.config.limits.stall_timeout);
         }
     }
 
-    /// Closes the connection that holds the most of those that do not get rid of it. Returns whether
-    /// there was one.
+    /// Closes the connection that holds the most of those that hold more than their share and do not
+    /// get rid of it. Returns whether there was one.
     fn cut_largest_idle(&mut self, now: Instant) -> bool {
+        let share = self.share_len();
         let is_idle = |connection: &Connection| {
             let is_waiting = connection.backlog_len > 0;
             let is_late = is_waiting && now.since(connection.queued_since) >= PATIENCE;
-            is_late || connection.is_held_for(MEMORY)
+            // What is on its lists is not read, and may stay as long as its peer likes.
+            let is_listed = connection.catch_up.held_len() > share;
+            is_late || is_listed || connection.is_held_for(MEMORY)
         };
-        let found = self.largest(&is_idle);
-        if let Some((conn, held_len)) = found {
-            self.cut(now, conn, held_len);
+        let found = self.largest(&is_idle).filter(|&(_, part)| part > share);
+        if let Some((conn, part)) = found {
+            self.cut(now, conn, part);
         }
         found.is_some()
     }
 
-    /// The connection that holds the most of some; of those that hold as much, the newest.
+    /// The connection that holds the most of some, and how much; of those that hold as much, the
+    /// newest. Of a frame that others wait for too it holds a part: whoever is only slow waits for
+    /// what everybody is sent, and closing it would give nothing back.
     #[inline(never)]
     fn largest(&self, is_meant: &dyn Fn(&Connection) -> bool) -> Option<(ConnId, usize)> {
         let some = self.connections.iter().filter(|(_, connection)| is_meant(connection));
-        let held = some.map(|(conn, connection)| {
-            (*conn, connection.held_len().saturating_add(connection.backlog_len))
+        let parts = some.map(|(conn, connection)| {
+            (*conn, connection.held_len().saturating_add(self.ledger.part_of(&connection.queue)))
         });
-        held.max_by_key(|&(conn, held_len)| (held_len, conn))
+        parts.max_by_key(|&(conn, part)| (part, conn))
+    }
+
+    /// Gives back of what is held for those who have missed it, until no more than so much memory is
+    /// taken. Returns whether there was any.
+    fn give_back(&mut self, len: usize) -> bool {
+        let displaced = self.history.give_back(self.memory_len().saturating_sub(len));
+        self.stats.catch_up.displaced += displaced;
+        displaced > 0
     }
 
     fn cut(&mut self, now: Instant, conn: ConnId, held_len: usize) {
@@ -183,6 +216,10 @@ impl Node {
             let (left, backlog) = (connection.queue.left_len(), connection.backlog_len);
             if left != backlog {
                 return Err(format!("T44: {left} bytes charged on {conn}, where {backlog} wait"));
+            }
+            let (listed, lists) = (connection.catch_up.held_len(), connection.catch_up.recount());
+            if listed != lists {
+                return Err(format!("T44: {listed} bytes of lists on {conn}, which take {lists}"));
             }
             let is_much = connection.incoming_len() > self.share_len();
             if self.ledger.is_pressed && is_much && !connection.is_held_for(MEMORY) {

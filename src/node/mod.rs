@@ -63,6 +63,7 @@ mod secured;
 mod seeds;
 mod seen;
 mod signing;
+mod sources;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,8 @@
 //! for each in turn, within what all of them may be sent together.
 
 use super::Node;
-use super::catch_up::{Offer, put_in_order};
-use super::history::position;
 use super::link::FRAME_COST;
+use super::sources::{Offer, Offers};
 use super::throttle::holder;
 use super::turns::Due;
 use crate::conn_id::ConnId;
@@ -50,24 +49,28 @@ impl Node {
         self.forget_history(now);
         let (age, second) = (self.config.limits.history_time, self.wall(now).as_secs());
         let held = self.history.to_offer(now, age, second, &peer);
-        let mut words = self.words_of(held);
-        words.reverse();
-        let mut name = self.serving.last_offer;
-        let mut named = |sources| {
-            name += 1;
-            Offer { name, sources }
-        };
-        let unsent: Vec<Offer> = words.into_iter().map(&mut named).collect();
-        self.serving.last_offer = name;
+        let mut unsent = Offers::default();
+        for sources in self.words_of(held).into_iter().rev() {
+            self.serving.last_offer += 1;
+            unsent.push(Offer::new(self.serving.last_offer, sources));
+        }
+        // It stays with the connection until it is answered, and so does what is wanted of it.
+        let has_memory = self.has_spare_memory(unsent.held_len());
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let own = &mut connection.catch_up;
-        own.owes_offer = false;
+        own.owes_offer = !has_memory;
         own.offered_at = Some(now);
-        own.offered.clear();
-        own.unsent = unsent;
-        if !own.unsent.is_empty() {
+        (own.unsent, own.offered) = Default::default();
+        if has_memory {
+            own.unsent = unsent;
+        }
+        let is_something = !own.unsent.is_empty();
+        self.charge(conn);
+        if is_something {
             self.enqueue(now, conn);
             self.serve(now);
+        } else if !has_memory {
+            self.plan_catch_up(now);
         }
     }
 
@@ -119,21 +122,23 @@ impl Node {
     pub(super) fn on_want(&mut self, now: Instant, conn: ConnId, name: u64, wants: &[Source]) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let own = &mut connection.catch_up;
-        let Some(at) = own.offered.iter().position(|offer| offer.name == name) else {
+        let at = own.offered.as_slice().iter().position(|offer| offer.name == name);
+        let Some(offer) = at.and_then(|at| own.offered.take(at)) else {
             return self.stats.catch_up.refused += 1;
         };
-        let offer = own.offered.swap_remove(at);
         for want in wants {
-            let offered = offer.sources.iter().find(|source| source.key() == want.key());
+            let offered = offer.sources().iter().find(|source| source.key() == want.key());
             let Some(offered) = offered else { continue };
             let numbers = offered.numbers.common(&want.numbers);
             if !numbers.is_empty() {
                 self.stats.catch_up.asked += numbers.count();
-                put_in_order(&mut own.wanted, Source { numbers, ..*offered });
+                own.wanted.insert(Source { numbers, ..*offered });
             }
         }
         own.place = 0;
-        if !own.wanted.is_empty() {
+        let is_something = !own.wanted.is_empty();
+        self.charge(conn);
+        if is_something {
             self.enqueue(now, conn);
             self.serve(now);
         }
@@ -152,12 +157,12 @@ impl Node {
     fn due(&mut self, now: Instant, conn: ConnId) -> Option<Due> {
         let connection = self.connections.get_mut(&conn)?;
         let own = &mut connection.catch_up;
-        if let Some(offer) = own.unsent.last() {
-            let len: usize = offer.sources.iter().map(|it| it.encoded_len() + LEN_LEN).sum();
+        if let Some(offer) = own.unsent.as_slice().last() {
+            let len: usize = offer.sources().iter().map(|it| it.encoded_len() + LEN_LEN).sum();
             let is_first = self.serving.offers_first(now, connection.addr.ip());
             return Some(Due { is_first, len: len + HEADER_LEN });
         }
-        let next = self.history.next_of(own.place, &own.wanted);
+        let next = self.history.next_of(own.place, own.wanted.as_slice());
         let (place, len) = next.map_or((own.place, 0), |(place, entry)| (place, entry.frame_len()));
         own.place = place;
         // What was wanted may be gone, which has to be said.
@@ -195,21 +200,26 @@ impl Node {
         if connection.peer().is_none() {
             return Step::Done;
         }
-        match connection.catch_up.unsent.pop() {
+        let unsent = &mut connection.catch_up.unsent;
+        let last = unsent.as_slice().len().checked_sub(1);
+        let step = match last.and_then(|last| unsent.take(last)) {
             Some(offer) => self.send_offer(now, conn, offer),
             None => self.send_missed(now, conn),
-        }
+        };
+        self.charge(conn);
+        step
     }
 
     fn send_offer(&mut self, now: Instant, conn: ConnId, offer: Offer) -> Step {
-        let Offer { name, sources } = offer;
+        let name = offer.name;
+        let sources = offer.into_sources();
         let count: u64 = sources.iter().map(|source| source.numbers.count()).sum();
         let word = CatchUp { verb: CatchUpVerb::Offer, offer: name, sources };
         let Some(message) = self.make(now, Flag::Whisper, &word.encode()) else {
             return Step::Done;
         };
         let len = message.packets().body().len() + SIZE_HEADER_LEN;
-        let offer = Offer { name, sources: word.sources };
+        let offer = Offer::new(name, word.sources);
         let may = self.may_send(now, conn, len);
         let is_sent = may.is_ok() && self.transmit_alone(now, conn, &message);
         let Some(connection) = self.connections.get_mut(&conn) else { return Step::Done };
@@ -233,9 +243,10 @@ impl Node {
         loop {
             let Some(connection) = self.connections.get_mut(&conn) else { return Step::Done };
             let own = &mut connection.catch_up;
-            let Some((place, entry)) = self.history.next_of(own.place, &own.wanted) else {
+            let Some((place, entry)) = self.history.next_of(own.place, own.wanted.as_slice())
+            else {
                 // The others are no longer held.
-                let gone = own.wanted.iter().map(|source| source.numbers.count());
+                let gone = own.wanted.as_slice().iter().map(|source| source.numbers.count());
                 self.stats.catch_up.skipped += gone.fold(0, u64::saturating_add);
                 own.wanted.clear();
                 return Step::Done;
@@ -268,13 +279,7 @@ impl Node {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let own = &mut connection.catch_up;
         own.place = place + 1;
-        let Some(at) = position(&own.wanted, sender, origin) else { return };
-        if let Some(source) = own.wanted.get_mut(at) {
-            source.numbers.remove(origin.sequence);
-            if source.numbers.is_empty() {
-                own.wanted.remove(at);
-            }
-        }
+        own.wanted.take_out(sender, origin);
     }
 
     /// Takes so many bytes from what may be sent.

@@ -71,9 +71,11 @@ impl Node {
     pub(super) fn remember_sent(&mut self, conn: ConnId, message: &PathfindingMessage) {
         let flag = Flag::parse(message.msg_type());
         if matches!(flag, Some(Flag::Broadcast | Flag::Whisper)) {
+            let len = message.packets().body().len();
+            // Nobody is to be closed for the sake of what may never be asked for.
+            let is_kept = len <= MAX_KEPT_LEN && self.has_memory(None, len);
             if let Some(peer) = self.connections.get_mut(&conn).and_then(|c| c.peer_mut()) {
-                let is_short = message.packets().body().len() <= MAX_KEPT_LEN;
-                peer.last_sent = is_short.then(|| message.clone());
+                peer.last_sent = is_kept.then(|| message.clone());
             }
             self.charge(conn);
         }

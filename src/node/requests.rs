@@ -206,6 +206,10 @@ impl Node {
             self.ledger.is_short = true;
             return Err(SendError::OutOfMemory);
         }
+        // What waits here must not make neighbors give way.
+        if kept_len > 0 && !self.has_spare_memory(kept_len) {
+            return Err(SendError::OutOfMemory);
+        }
         /// What a question takes at most.
         const QUESTION_LEN: u64 = 512;
 

@@ -5,8 +5,9 @@
 //! then little is missing.
 
 use super::Node;
-use super::catch_up::{Offer, PATIENCE, put_in_order};
+use super::catch_up::PATIENCE;
 use super::history::position;
+use super::sources::Offer;
 use crate::conn_id::ConnId;
 use crate::time::Instant;
 use crate::wire::{
@@ -23,27 +24,40 @@ const ALL_LEN: usize = MAX_SOURCES * 96 + MAX_RUNS * 12;
 
 impl Node {
     /// Takes an offer. It is answered when its turn comes.
-    pub(super) fn on_offer(&mut self, now: Instant, conn: ConnId, mut offer: Offer) {
+    pub(super) fn on_offer(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        name: u64,
+        mut sources: Vec<Source>,
+    ) {
         let (id, max_waiting) = (self.id, self.max_waiting());
+        let runs = runs_of(&sources);
+        let count = sources.len();
+        // What it has made itself it has, or has said in an earlier life.
+        sources.retain(|source| source.sender != id);
+        sources.shrink_to_fit();
+        let offer = Offer::new(name, sources);
+        let has_memory = self.has_spare_memory(offer.held_len());
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let own = &mut connection.catch_up;
-        let runs = runs_of(&offer.sources);
-        let heard = own.heard.iter().map(|it| it.sources.len()).sum::<usize>();
-        let heard_runs = own.heard.iter().map(|it| runs_of(&it.sources)).sum::<usize>();
+        let heard = own.heard.as_slice();
+        let heard_count = heard.iter().map(|it| it.sources().len()).sum::<usize>();
+        let heard_runs = heard.iter().map(|it| runs_of(it.sources())).sum::<usize>();
         // Of two words that follow on each other, both may have one source.
-        let has_room = own.heard.len() < max_waiting
-            && heard + offer.sources.len() <= MAX_SOURCES + own.heard.len()
+        let has_room = heard.len() < max_waiting
+            && heard_count + count <= MAX_SOURCES + heard.len()
             && heard_runs + runs <= MAX_RUNS;
         let cost = u32::try_from(runs.max(1)).unwrap_or(u32::MAX);
-        if !has_room || !own.budget.spend_many(now, cost, MAX_OFFERED_RUNS) {
+        let may = has_room && own.budget.spend_many(now, cost, MAX_OFFERED_RUNS);
+        if !may || !has_memory {
             return self.stats.catch_up.refused += 1;
         }
-        // What it has made itself it has, or has said in an earlier life.
-        offer.sources.retain(|source| source.sender != id);
         if own.heard.is_empty() {
             own.heard_at = now;
         }
         own.heard.push(offer);
+        self.charge(conn);
         self.answer_offers(now);
     }
 
@@ -86,8 +100,8 @@ impl Node {
     fn answer_offers_of(&mut self, now: Instant, conn: ConnId) {
         loop {
             let Some(connection) = self.connections.get(&conn) else { return };
-            let Some(offer) = connection.catch_up.heard.first() else { return };
-            let (name, wants) = (offer.name, self.wants_of(&offer.sources));
+            let Some(offer) = connection.catch_up.heard.as_slice().first() else { return };
+            let (name, wants) = (offer.name, self.wants_of(offer.sources()));
             let word = CatchUp { verb: CatchUpVerb::Want, offer: name, sources: wants };
             let Some(message) = self.make(now, Flag::Whisper, &word.encode()) else { return };
             let len = message.packets().body().len() + SIZE_HEADER_LEN;
@@ -97,16 +111,17 @@ impl Node {
             self.stats.catch_up.words += 1;
             let Some(connection) = self.connections.get_mut(&conn) else { return };
             let own = &mut connection.catch_up;
-            own.heard.remove(0);
-            if !own.is_answering(now) || runs_of(&own.asked) > MAX_RUNS {
+            own.heard.take(0);
+            if !own.is_answering(now) || runs_of(own.asked.as_slice()) > MAX_RUNS {
                 own.asked.clear();
             }
             own.answered_at = now;
             for source in word.sources {
                 let count = source.numbers.count();
                 self.stats.catch_up.wanted = self.stats.catch_up.wanted.saturating_add(count);
-                put_in_order(&mut own.asked, source);
+                own.asked.insert(source);
             }
+            self.charge(conn);
         }
     }
 
@@ -131,8 +146,8 @@ impl Node {
     ) -> bool {
         let Some(origin) = origin.filter(|_| self.signing.is_on()) else { return false };
         let Some(connection) = self.connections.get(&conn) else { return false };
-        let mut heard = connection.catch_up.heard.iter();
-        heard.any(|offer| position(&offer.sources, sender, origin).is_some())
+        let mut heard = connection.catch_up.heard.as_slice().iter();
+        heard.any(|offer| position(offer.sources(), sender, origin).is_some())
     }
 
     /// A neighbor has sent a broadcast, which may be one that it was asked for.
@@ -154,32 +169,22 @@ impl Node {
         };
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let own = &mut connection.catch_up;
-        if !take_out(&mut own.asked, &sender, origin) {
+        if !own.asked.take_out(&sender, origin) {
             return;
         }
+        while own.asked.take_out(&sender, origin) {}
         self.stats.catch_up.caught_up += u64::from(is_new);
         own.answered_at = now;
         // Whoever answers here and there of what it was asked for makes no list of gaps of it.
-        if runs_of(&own.asked) > MAX_RUNS {
+        if runs_of(own.asked.as_slice()) > MAX_RUNS {
             own.asked.clear();
         }
-        if own.asked.is_empty() {
+        let is_over = own.asked.is_empty();
+        self.charge(conn);
+        if is_over {
             self.answer_offers(now);
         }
     }
-}
-
-/// Takes a number out of all sources that have it. Returns whether there was one.
-fn take_out(sources: &mut Vec<Source>, sender: &NodeId, origin: Origin) -> bool {
-    let mut was_there = false;
-    while let Some(at) = position(sources, sender, origin) {
-        let Some(source) = sources.get_mut(at) else { break };
-        was_there |= source.numbers.remove(origin.sequence);
-        if source.numbers.is_empty() {
-            sources.remove(at);
-        }
-    }
-    was_there
 }
 
 #[inline(never)]

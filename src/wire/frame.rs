@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn t44_a_frame_keeps_no_more_alive_than_it_has_however_it_came() {
+        let mut stream = 3_000_u32.to_be_bytes().to_vec();
+        stream.resize(3_004, 7);
+        // Behind it, and before it, come others in the same pieces.
+        let stream = [&b"\0\0\0\x01x"[..], &stream, &[0; 9_000]].concat();
+        for piece_len in [1, 2, 7, 1_000, 1_504, 2_999, 3_008, 3_009, 3_010, 64 << 10] {
+            let pieces: Vec<_> = stream.chunks(piece_len).collect();
+            for frame in frames(&pieces, 4_096).0 {
+                let len = frame.len();
+                assert_eq!(Vec::from(frame).capacity(), len, "in pieces of {piece_len}");
+            }
+        }
+    }
+
+    #[test]
     fn an_announced_length_is_never_allocated() {
         let mut decoder = FrameDecoder::default();
         let mut input: &[u8] = b"\xff\xff\xff\xffabc";

@@ -65,7 +65,7 @@ fn unpack(
         *unpacked_len =
             unpacked_len.saturating_add(work_of(&plain).saturating_mul(method.weight()));
         match outcome {
-            Ok(()) => return Ok(Decompressed { body: plain.into(), method: Some(method) }),
+            Ok(()) => return Ok(Decompressed { body: fitted(plain), method: Some(method) }),
             Err(CompressionError::TooLong) => {
                 return Err(DecodeError::DecompressedTooLong { max: max_len });
             }
@@ -74,6 +74,18 @@ fn unpack(
         }
     }
     Ok(Decompressed { body, method: None })
+}
+
+/// What was unpacked, in a buffer of its own length. A message may be kept for a minute, and counts as
+/// the bytes that it has: it must not keep alive the room that it was unpacked in, which is up to twice
+/// as much, and as much as a body may have at most where a stream behind it was thrown away.
+fn fitted(plain: Vec<u8>) -> Bytes {
+    // Below a half there is less to copy than to give back. Above it the end is cut off where it is.
+    if plain.len() < plain.capacity() / 2 {
+        Bytes::copy_from_slice(&plain)
+    } else {
+        plain.into_boxed_slice().into()
+    }
 }
 
 /// A message as it stands on the wire: a main flag, a sender, an id, a timestamp, and a payload
@@ -383,6 +395,46 @@ mod tests {
             assert_eq!((plain.body.len(), plain.method), (5_000, Some(method)));
             let refused = DecodeError::DecompressedTooLong { max: 4_999 };
             assert_eq!(decompress(packed, list, 4_999), Err(refused));
+        }
+    }
+
+    /// How much memory a body keeps alive.
+    fn pinned_len(body: Bytes) -> usize {
+        Vec::from(body).capacity()
+    }
+
+    #[test]
+    fn t44_what_was_unpacked_keeps_no_more_alive_than_it_has() {
+        for method in Compressions::supported().iter() {
+            let list = Compressions::from_iter([method]);
+            for len in [0, 1, 200, 511, 512, 1_023, 1_024, 1_025, 2_047, 2_049, 70_000] {
+                let packed = Bytes::from(method.compress(&vec![7; len]).unwrap());
+                let plain = decompress(packed, list, 1 << 20).unwrap();
+                assert_eq!((plain.body.len(), plain.method), (len, Some(method)));
+                assert_eq!(pinned_len(plain.body), len, "{method} {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn t44_a_damaged_stream_behind_a_short_message_does_not_make_it_keep_megabytes() {
+        let short = message(&["broadcast", &"x".repeat(200)]);
+        for method in Compressions::supported().iter().filter(|it| *it != Compression::Gzip) {
+            let mut body = method.compress(short.packets().body()).unwrap();
+            body.extend(method.compress(&vec![7; 3 << 20]).unwrap());
+            // The sum at the end of the second stream is wrong, so all of that is thrown away.
+            body.iter_mut().rev().take(3).for_each(|byte| *byte = !*byte);
+            let (list, limits) = (Compressions::from_iter([method]), DecodeLimits::PROTOCOL);
+            let mut unpacked_len = 0;
+            let read =
+                PathfindingMessage::unpack_body(body.into(), list, limits, &mut unpacked_len);
+            let PathfindingMessage { packets, .. } = read.unwrap();
+            assert_eq!(packets, short.packets, "{method}");
+            assert!(unpacked_len > 3 << 20, "{method}: there was something to throw away");
+            let body = packets.body().clone();
+            drop(packets);
+            let len = body.len();
+            assert_eq!(pinned_len(body), len, "{method}");
         }
     }
 

@@ -54,6 +54,11 @@ impl Runs {
         self.runs.iter().map(len).fold(0, u64::saturating_add)
     }
 
+    /// The bytes of memory that they take beside the set itself, room for more included.
+    pub(crate) fn held_len(&self) -> usize {
+        self.runs.capacity().saturating_mul(size_of::<Run>())
+    }
+
     /// Whether there is no number.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()

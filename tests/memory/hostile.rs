@@ -8,11 +8,15 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rs2p::node::{Config, Input, Node};
 use rs2p::time::{Instant, UnixTime};
+#[cfg(any(feature = "bzip2", feature = "xz"))]
+use rs2p::wire::Compression;
 use rs2p::wire::{
     Compressions, Handshake, Packets, PathfindingMessage, PeerEntry, Protocol, Response,
 };
 use rs2p::{ConnId, DecodeError};
 
+#[cfg(any(feature = "bzip2", feature = "xz"))]
+use super::ALLOCATOR;
 use super::{KIB, LIMITS, MIB, least_cost_of, turn};
 
 const SECS: u64 = 1_466_965_490;
@@ -153,4 +157,42 @@ fn t6_json_that_is_deep_long_or_odd_is_refused_at_little_cost() {
     assert!(read_json(thousand.as_bytes())[0], "as many as are read");
     let one_more = format!("[{}]", vec![entry; 1_001].join(","));
     assert!(!read_json(one_more.as_bytes())[0]);
+}
+
+/// A short message and, behind it, a stream of 1 MiB that is damaged at its end.
+#[cfg(any(feature = "bzip2", feature = "xz"))]
+fn short_before_long(method: Compression, number: usize) -> Vec<u8> {
+    let payload = ["broadcast", &format!("{number} by {method}")];
+    let message = PathfindingMessage::new(b"waterfall", b"far", SECS, &payload).unwrap();
+    let mut body = method.compress(message.packets().body()).unwrap();
+    body.extend(method.compress(&[7; MIB]).unwrap());
+    body.iter_mut().rev().take(3).for_each(|byte| *byte = !*byte);
+    [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
+}
+
+#[cfg(any(feature = "bzip2", feature = "xz"))]
+#[test]
+fn t44_short_messages_that_were_unpacked_with_much_are_kept_without_it() {
+    let _turn = turn();
+    let mut config = Config::new(Protocol::new("mesh", "Plaintext"));
+    config.limits.max_unpack_rate = 0;
+    let now = Instant::ZERO;
+    let mut node = Node::new(config, [5; 32], now, UnixTime::from_secs(SECS)).unwrap();
+    let conn = accept(&mut node);
+    node.handle_input(now, Input::Received { conn, data: &handshake() });
+    let methods = [Compression::Bz2, Compression::Lzma].into_iter().filter(|it| it.is_supported());
+    for method in methods {
+        let mut taken = Vec::new();
+        let delivered = node.stats().delivered;
+        for number in 0..10 {
+            let data = short_before_long(method, number);
+            node.handle_input(now, Input::Received { conn, data: &data });
+            while node.poll_output().is_some() {}
+            taken.push((ALLOCATOR.allocated(), node.usage().memory_len));
+        }
+        assert_eq!(node.stats().delivered - delivered, 10, "{method}");
+        let (first, last) = (taken[0], taken[9]);
+        let more = last.0.saturating_sub(first.0);
+        assert!(more < last.1 - first.1 + 16 * KIB, "{method}: {more} bytes, {taken:?}");
+    }
 }

@@ -3,7 +3,9 @@
 //! Of all that a node has sent and taken it holds the youngest: as far back as its limits reach, in
 //! time, in bytes, in sources and in runs of numbers. What makes room is the oldest of the sender
 //! that has the most, of what whoever has the most has brought: so nobody can take the place of what
-//! others have brought. Bodies are shared with whoever else has them.
+//! others have brought. What a sender has sent counts as brought by whoever has brought most of it: one
+//! message that somebody brings before all others makes nothing that they bring theirs. Bodies are
+//! shared with whoever else has them.
 
 mod size;
 #[cfg(test)]
@@ -62,8 +64,10 @@ struct Held {
     /// Where the messages stand, the oldest first.
     places: VecDeque<u64>,
     len: usize,
-    /// Who brought the first of them: whoever has one address of IPv6 has the whole /64.
+    /// Who brought most of them: whoever has one address of IPv6 has the whole /64.
     bringer: Option<IpAddr>,
+    /// How many of them each has brought.
+    brought: SortedMap<Option<IpAddr>, usize>,
 }
 
 /// How much a sender has, the place of the oldest of it, and in which of its lives that stands.
@@ -78,6 +82,8 @@ pub(super) struct Entry {
     /// Its timestamp.
     time: u64,
     arrived: Instant,
+    /// Who brought it, once it is held; nobody where the node has made it itself.
+    bringer: Option<IpAddr>,
     /// Its number among the messages that can be explained, if it is one of them.
     pub(super) explained: Option<u32>,
 }
@@ -90,7 +96,7 @@ impl Entry {
         explained: Option<u32>,
     ) -> Self {
         let time = message.time().unwrap_or_default();
-        Self { message, sender, origin, time, arrived: now, explained }
+        Self { message, sender, origin, time, arrived: now, bringer: None, explained }
     }
 
     fn len(&self) -> usize {
@@ -117,23 +123,58 @@ impl Held {
         let sources = usize::from(!self.numbers.is_empty());
         Size { len: self.len, sources, runs: self.numbers.iter().len() }
     }
+
+    /// Somebody has brought one more.
+    fn count(&mut self, bringer: Option<IpAddr>) {
+        match self.brought.get_mut(&bringer) {
+            Some(count) => *count += 1,
+            None => drop(self.brought.insert(bringer, 1)),
+        }
+        if self.count_of(bringer) > self.count_of(self.bringer) {
+            self.bringer = bringer;
+        }
+    }
+
+    /// One that somebody has brought is not held any more.
+    fn discount(&mut self, bringer: Option<IpAddr>) {
+        match self.brought.get_mut(&bringer) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(self.brought.remove(&bringer)),
+        }
+        if bringer == self.bringer {
+            // Of those that have as many, whoever has had most stays.
+            let most =
+                self.brought.iter().max_by_key(|(other, count)| (**count, **other == self.bringer));
+            self.bringer = most.map_or(bringer, |(most, _)| *most);
+        }
+    }
+
+    fn count_of(&self, bringer: Option<IpAddr>) -> usize {
+        self.brought.get(&bringer).copied().unwrap_or_default()
+    }
 }
 
 impl History {
     /// Holds a message that `bringer` brought, if there is none of its number, and none of those
     /// for which there is no room beside it: of whoever has brought the most, and has sent the most
     /// of that. Returns how many these were.
-    pub(super) fn hold(&mut self, entry: Entry, bringer: Option<IpAddr>, limits: &Limits) -> u64 {
+    pub(super) fn hold(
+        &mut self,
+        mut entry: Entry,
+        bringer: Option<IpAddr>,
+        limits: &Limits,
+    ) -> u64 {
         if entry.len() > limits.max_history_len {
             return 0;
         }
         let key = entry.key();
         if !self.held.contains_key(&key) {
             let (numbers, places) = (Runs::default(), VecDeque::new());
-            self.held.insert(key, Held { numbers, places, len: 0, bringer });
+            let brought = SortedMap::default();
+            self.held.insert(key, Held { numbers, places, len: 0, bringer, brought });
         }
         let Some(held) = self.held.get_mut(&key) else { return 0 };
-        let (before, bringer) = (held.size(), held.bringer);
+        let before = (held.bringer, held.size());
         if !held.numbers.insert(entry.origin.sequence) {
             return 0;
         }
@@ -141,14 +182,26 @@ impl History {
         self.next_place += 1;
         held.places.push_back(place);
         held.len = held.len.saturating_add(entry.len());
-        let after = held.size();
+        held.count(bringer);
+        let after = (held.bringer, held.size());
+        entry.bringer = bringer;
         self.slots.push_back(Slot { place, entry: Some(entry) });
-        self.change(bringer, before, after);
+        self.change(before, after);
         self.make_room(limits)
     }
 
-    fn change(&mut self, bringer: Option<IpAddr>, before: Size, after: Size) {
-        self.all.change(before, after);
+    /// What is held of a sender was this much, brought by that one, and is something else now.
+    fn change(&mut self, before: (Option<IpAddr>, Size), after: (Option<IpAddr>, Size)) {
+        let ((old, was), (new, is)) = (before, after);
+        self.all.change(was, is);
+        if old == new {
+            return self.change_of(new, was, is);
+        }
+        self.change_of(old, was, Size::default());
+        self.change_of(new, Size::default(), is);
+    }
+
+    fn change_of(&mut self, bringer: Option<IpAddr>, before: Size, after: Size) {
         match self.brought.get_mut(&bringer) {
             Some(size) => {
                 size.change(before, after);
@@ -169,12 +222,29 @@ impl History {
             (Measure::Sources, MAX_SOURCES),
             (Measure::Runs, MAX_RUNS),
         ] {
-            while self.all.of(measure) > most {
-                let Some(key) = self.largest(measure) else { break };
-                let enough = self.all.of(measure).saturating_sub((most / PARTS).max(1));
-                while self.all.of(measure) > enough && self.take_oldest(&key) {
-                    displaced += 1;
-                }
+            displaced += self.cut_down(measure, most, most / PARTS);
+        }
+        displaced
+    }
+
+    /// Gives so many bytes back, if there are as many. Returns how many messages these were.
+    pub(super) fn give_back(&mut self, len: usize) -> u64 {
+        let all = self.bytes();
+        let displaced = self.cut_down(Measure::Len, all.saturating_sub(len), all / PARTS);
+        if self.slots.is_empty() {
+            self.slots = VecDeque::new();
+        }
+        displaced
+    }
+
+    /// Takes out what there is too much of, so much of it at once. Returns how many messages.
+    fn cut_down(&mut self, measure: Measure, most: usize, at_once: usize) -> u64 {
+        let mut displaced = 0;
+        while self.all.of(measure) > most {
+            let Some(key) = self.largest(measure) else { break };
+            let enough = self.all.of(measure).saturating_sub(at_once.max(1));
+            while self.all.of(measure) > enough && self.take_oldest(&key) {
+                displaced += 1;
             }
         }
         displaced
@@ -225,15 +295,16 @@ impl History {
         self.close_holes();
         let key = entry.key();
         let Some(held) = self.held.get_mut(&key) else { return true };
-        let (before, bringer) = (held.size(), held.bringer);
+        let before = (held.bringer, held.size());
         held.numbers.remove(entry.origin.sequence);
         held.places.pop_front();
         held.len = held.len.saturating_sub(entry.len());
-        let after = held.size();
+        held.discount(entry.bringer);
+        let after = (held.bringer, held.size());
         if held.numbers.is_empty() {
             self.held.remove(&key);
         }
-        self.change(bringer, before, after);
+        self.change(before, after);
         true
     }
 

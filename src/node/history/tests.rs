@@ -73,6 +73,14 @@ impl Bench {
             let held = held.get(&entry.key()).unwrap();
             assert!(held.numbers.contains(entry.origin.sequence) && held.places.contains(place));
         }
+        for (key, held) in held.iter() {
+            let its = || self.history.entries().filter(|entry| entry.key() == *key);
+            for (bringer, count) in held.brought.iter() {
+                assert_eq!(its().filter(|entry| entry.bringer == *bringer).count(), *count);
+                assert!(*count <= held.count_of(held.bringer), "most of it");
+            }
+            assert_eq!(held.brought.values().sum::<usize>(), its().count());
+        }
     }
 }
 
@@ -280,4 +288,65 @@ fn places_stay_what_they_are_when_others_around_them_are_displaced() {
         bench.bring(1, "liar", 1, 2_000 + place, 9_000);
     }
     assert_eq!(found, (1..=10).map(|at| at * 100).collect::<Vec<_>>());
+}
+
+#[test]
+fn t42_who_brings_one_message_of_a_sender_first_can_displace_nothing_that_others_bring_of_it() {
+    for early in [1, 20] {
+        let mut bench = Bench::new(1 << 20);
+        for at in 1..=50 {
+            bench.bring(if at <= early { 3 } else { 1 }, "ann", 7, at, 1_000);
+            bench.bring(2, "bob", 7, at, 1_000);
+        }
+        // By names that have little each, so that ann would have the most of what it has brought.
+        for at in 1..=5_000 {
+            bench.bring(3, &format!("liar{at}"), 1, 1, 1_000);
+        }
+        bench.check();
+        assert_eq!(["ann", "bob"].map(|sender| bench.held_of(sender)), [50; 2], "{early}");
+    }
+}
+
+#[test]
+fn t42_what_somebody_has_others_bring_one_message_of_counts_as_its_own() {
+    let mut bench = Bench::new(1 << 20);
+    for at in 1..=50 {
+        bench.bring(1, "ann", 7, at, 1_000);
+    }
+    // The first of each name goes by way of the honest one.
+    for at in 1..=1_000 {
+        let liar = format!("liar{at}");
+        bench.bring(1, &liar, 1, 1, 0);
+        for sequence in 2..=4 {
+            bench.bring(3, &liar, 1, sequence, 1_000);
+        }
+    }
+    bench.check();
+    assert_eq!(bench.held_of("ann"), 50);
+}
+
+#[test]
+fn t42_who_has_brought_most_is_told_by_what_is_still_held() {
+    let mut bench = Bench::new(1 << 20);
+    let by = |by: u32| Some(IpAddr::from(Ipv4Addr::from_bits(by)));
+    let bringer = |bench: &Bench| bench.history.held.get(&(id("ann"), 7)).unwrap().bringer;
+    for (at, from, most) in [(1, 3, 3), (2, 3, 3), (3, 1, 3), (4, 1, 3), (5, 1, 1), (6, 3, 1)] {
+        bench.bring(from, "ann", 7, at, 10);
+        assert_eq!(bringer(&bench), by(most), "{at}");
+        bench.check();
+    }
+    for most in [1, 1, 1, 1, 3] {
+        assert_eq!(bench.history.give_back(1), 1, "the oldest");
+        assert_eq!(bringer(&bench), by(most));
+        bench.check();
+    }
+    assert_eq!(bench.history.give_back(usize::MAX), 1);
+    bench.check();
+    assert_eq!((bench.history.bytes(), bench.history.slots.capacity()), (0, 0));
+}
+
+#[test]
+fn t44_what_an_entry_takes_beside_its_message_is_charged() {
+    let tables_len = size_of::<u64>() + size_of::<(Option<IpAddr>, usize)>();
+    assert!(size_of::<Slot>() + tables_len <= ENTRY_LEN, "{}", size_of::<Slot>());
 }

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::node::{CloseMode, Compress, Config, Input, Limits, Node, Output, Usage};
 use crate::time::Instant;
 
-const KIB: usize = 1 << 10;
+pub(super) const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// The defaults, but that what is sent is as long as it looks, and nothing is held for others or to
@@ -26,7 +26,7 @@ fn plain() -> Config {
 }
 
 /// Little memory, for frames of 64 KiB.
-fn scarce(change: impl FnOnce(&mut Limits)) -> Config {
+pub(super) fn scarce(change: impl FnOnce(&mut Limits)) -> Config {
     let config = limited(|limits| {
         limits.max_frame_len = 64 * KIB;
         limits.max_backlog_len = 256 * KIB;
@@ -40,17 +40,17 @@ fn scarce(change: impl FnOnce(&mut Limits)) -> Config {
 }
 
 /// A node with neighbors that take nothing of what is sent to them.
-struct Stage {
-    node: Node,
-    now: Instant,
-    conns: Vec<ConnId>,
-    held: Vec<ConnId>,
-    lost: Vec<CloseReason>,
-    aborted: Vec<ConnId>,
+pub(super) struct Stage {
+    pub(super) node: Node,
+    pub(super) now: Instant,
+    pub(super) conns: Vec<ConnId>,
+    pub(super) held: Vec<ConnId>,
+    pub(super) lost: Vec<CloseReason>,
+    pub(super) aborted: Vec<ConnId>,
 }
 
 impl Stage {
-    fn new(config: Config, count: usize) -> Self {
+    pub(super) fn new(config: Config, count: usize) -> Self {
         let mut bench = Bench::with(config);
         let mut join = |number: usize| {
             let conn = bench.accept(number + 1);
@@ -63,7 +63,7 @@ impl Stage {
         Self { node, now, conns, held: Vec::new(), lost: Vec::new(), aborted: Vec::new() }
     }
 
-    fn call<T>(&mut self, call: impl FnOnce(&mut Node, Instant) -> T) -> T {
+    pub(super) fn call<T>(&mut self, call: impl FnOnce(&mut Node, Instant) -> T) -> T {
         let result = call(&mut self.node, self.now);
         while let Some(output) = self.node.poll_output() {
             match output {
@@ -81,24 +81,24 @@ impl Stage {
         result
     }
 
-    fn receive(&mut self, number: usize, data: &[u8]) {
+    pub(super) fn receive(&mut self, number: usize, data: &[u8]) {
         let conn = self.conns[number];
         self.call(|node, now| node.handle_input(now, Input::Received { conn, data }));
     }
 
-    fn sent(&mut self, number: usize, len: usize) {
+    pub(super) fn sent(&mut self, number: usize, len: usize) {
         let conn = self.conns[number];
         self.call(|node, now| node.handle_input(now, Input::Sent { conn, len }));
     }
 
     /// Begins a frame of 64 KiB of which so many bytes come now.
-    fn begin(&mut self, number: usize, len: usize) {
+    pub(super) fn begin(&mut self, number: usize, len: usize) {
         let mut data = vec![0, 1, 0, 0];
         data.resize(4 + len, 7);
         self.receive(number, &data);
     }
 
-    fn wait(&mut self, duration: Duration) {
+    pub(super) fn wait(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(due) = self.node.poll_timeout().filter(|&due| due <= end) {
             self.now = self.now.max(due);
@@ -107,11 +107,11 @@ impl Stage {
         self.now = end;
     }
 
-    fn usage(&self) -> Usage {
+    pub(super) fn usage(&self) -> Usage {
         self.node.usage()
     }
 
-    fn backlog(&self, number: usize) -> usize {
+    pub(super) fn backlog(&self, number: usize) -> usize {
         self.node.backlog_len(self.conns[number]).unwrap_or(0)
     }
 }
@@ -234,8 +234,8 @@ fn t44_a_frame_for_which_there_is_no_memory_is_refused_and_of_those_that_wait_th
     let mut stage = Stage::new(scarce(|_| {}), 5);
     let text = vec![7; 50 * KIB];
     let ids: Vec<_> = stage.node.routing_table().map(|info| info.id).collect();
-    // Different frames for each, 200 KiB in all queues but the last.
-    for _ in 0..4 {
+    // Different frames for each, 200 KiB in all queues but the last, and more for as long as it fits.
+    for _ in 0..5 {
         for id in &ids[..4] {
             let queued = stage.call(|node, now| node.send_raw(now, id, b"whisper", &[&text]));
             assert!(matches!(queued, Ok(()) | Err(Refusal::OutOfMemory)));

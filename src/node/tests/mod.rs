@@ -38,6 +38,7 @@ mod rsa;
 mod rsa_attacks;
 #[cfg(feature = "rsa")]
 mod rsa_fairness;
+mod scarce;
 mod search;
 #[cfg(feature = "tls")]
 mod secured;

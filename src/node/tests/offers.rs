@@ -261,7 +261,7 @@ fn t42_who_answers_with_every_other_number_leaves_no_longer_list_of_gaps_than_it
         bench.receive(conn, &numbered("waterfall", SENDER, 2 * at, "x"));
         bench.forget();
         let asked = &bench.node.connections.get(&conn).unwrap().catch_up.asked;
-        let runs = asked.iter().map(|source| source.numbers.iter().len()).sum::<usize>();
+        let runs = asked.as_slice().iter().map(|source| source.numbers.iter().len()).sum::<usize>();
         most = most.max(runs);
         assert!(runs <= MAX_RUNS, "{runs}");
     }
@@ -282,7 +282,7 @@ fn t42_offers_of_everything_cost_what_they_take_on_the_wire_and_only_so_many_are
             assert_eq!(word.sources, huge, "no more than it has offered");
         }
         let held = &bench.node.connections.get(&conn).unwrap().catch_up;
-        let kept = held.heard.len() + held.asked.len();
+        let kept = held.heard.as_slice().len() + held.asked.as_slice().len();
         assert!(kept <= 8, "{kept}");
     }
     let stats = bench.node.stats().catch_up;

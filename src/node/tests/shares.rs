@@ -108,7 +108,7 @@ fn t42_only_as_many_offers_of_one_neighbor_wait_as_it_takes_to_offer_everything(
     for name in 0..1_024 {
         offer(&mut bench, liar, name, &[source("nobody", &[(name, name)])]);
     }
-    let waiting = bench.node.connections.get(&liar).unwrap().catch_up.heard.len();
+    let waiting = bench.node.connections.get(&liar).unwrap().catch_up.heard.as_slice().len();
     assert!((9..=16).contains(&waiting), "{waiting}");
     assert_eq!(bench.node.stats().catch_up.refused, 1_024 - u64::try_from(waiting).unwrap());
 }

@@ -40,6 +40,37 @@ fn t22_what_two_storming_neighbors_repeat_is_delivered_once_and_passed_on_once_t
 }
 
 #[test]
+fn t23_what_came_when_the_memory_of_echoes_was_full_is_delivered_once_however_long_it_storms() {
+    let mut bench = Bench::with(limited(|limits| limits.max_seen_len = 64 << 10));
+    let (rs, py) = (bench.neighbor(1, "rs", Some(1)), bench.neighbor(2, "py", None));
+    let room = (64 << 10) / 76 / 3;
+    for number in 1..=room + 1 {
+        bench.receive(rs, &numbered("broadcast", "rs", number, &number.to_string()));
+    }
+    assert_eq!(bench.texts().len() as u64, room + 1);
+    let repeated = |bench: &mut Bench, number: u64, second| {
+        bench
+            .receive(py, &frame_at(second, "waterfall", "rs", &["broadcast", &number.to_string()]));
+    };
+    for second in 1..=300 {
+        bench.wait(1_000);
+        // The last for which there was room, and the first for which there was none.
+        repeated(&mut bench, room, second);
+        repeated(&mut bench, room + 1, second);
+        assert_eq!(bench.texts(), [""; 0], "{second}");
+        if second < 120 {
+            // What nobody has had is not taken either, as long as it could be such a one.
+            bench.receive(py, &frame_at(second, "waterfall", "far", &["broadcast", "new"]));
+            assert_eq!(bench.texts(), [""; 0], "{second}");
+        }
+    }
+    let overload = bench.node.stats().dropped.overload;
+    assert!((1..=250).contains(&overload), "{overload}: known when it comes again with room");
+    bench.receive(py, &frame_at(300, "waterfall", "far", &["broadcast", "newer"]));
+    assert_eq!(bench.texts(), ["newer"], "all is as it was");
+}
+
+#[test]
 fn t22_two_py2p_nodes_between_two_of_this_crate_bring_each_user_a_broadcast_once() {
     // 0 and 3 are of this crate; both know both py2p nodes, which know each other.
     let mut ends =

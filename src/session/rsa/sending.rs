@@ -26,6 +26,8 @@ fn blocks_per_unit(size: KeySize) -> usize {
 pub(super) struct Sending {
     /// The message and its signature, each behind its count.
     parts: [Bytes; 2],
+    /// The bytes of both, which are in memory until the last of them is encrypted.
+    parts_len: usize,
     chunk: usize,
     ciphertext: Vec<u8>,
 }
@@ -42,13 +44,13 @@ impl Sending {
         let signature = signature.map_err(|_| SessionError::OwnKey)?;
         let chunk = chunk_len(peer.size());
         let parts = [message, &signature].map(|part| Bytes::from(with_count(part, chunk)));
-        Ok(Self { parts, chunk, ciphertext: Vec::new() })
+        let parts_len = parts.iter().map(Bytes::len).fold(0, usize::saturating_add);
+        Ok(Self { parts, parts_len, chunk, ciphertext: Vec::new() })
     }
 
     /// The bytes of memory that the message under way takes.
     pub(super) fn held_len(&self) -> usize {
-        let left = self.parts.iter().map(Bytes::len);
-        left.fold(self.ciphertext.capacity(), usize::saturating_add)
+        self.parts_len.saturating_add(self.ciphertext.capacity())
     }
 
     /// Encrypts the next blocks, for one unit of the budget; true if they were the last.
@@ -68,6 +70,7 @@ impl Sending {
 
     /// Message and signature, encrypted.
     pub(super) fn finish(self) -> Bytes {
-        self.ciphertext.into()
+        // It may wait for long, at its length.
+        self.ciphertext.into_boxed_slice().into()
     }
 }

@@ -171,7 +171,8 @@ impl TlsSession {
     pub fn take_transmit(&mut self) -> Option<Bytes> {
         let mut data = Vec::new();
         while self.connection.wants_write() && self.connection.write_tls(&mut data).is_ok() {}
-        (!data.is_empty()).then(|| data.into())
+        // It may wait for long, at its length: the room that it did not use must not wait with it.
+        (!data.is_empty()).then(|| data.into_boxed_slice().into())
     }
 
     /// About how many bytes of memory the session takes.
