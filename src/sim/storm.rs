@@ -169,9 +169,7 @@ impl Swarm {
         let other = world.id(rng.random_range(0..self.nodes));
         match (rng.random_range(0..4), other) {
             (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
-            (1, Some(other)) => {
-                world.call(node, |node, now| node.locate(now, &other).is_ok());
-            }
+            (1, Some(other)) => drop(world.locate(node, &other)),
             // A crashed node, and one without neighbors, says nothing.
             _ => drop(world.broadcast(node, &[packet])),
         }
