@@ -219,14 +219,19 @@ fn t23_window_overload_lets_no_duplicate_in() {
         world.add_attacker(Attack::Flood, &[0, 1]);
         world.add_attacker(Attack::Replay, &[0, 1, 2]);
     }
+    let mut fullest = 0;
     for number in 0..20 {
         world.broadcast(0, &[format!("in the flood {number}")]).unwrap();
-        world.run_for(10 * SECOND);
+        for _ in 0..10 {
+            world.run_for(SECOND);
+            fullest = fullest.max(world.node(1).unwrap().usage().seen_len);
+        }
     }
     let dropped = world.node(1).unwrap().stats().dropped;
     // That none came twice is what the world checks.
-    assert!(dropped.overload + dropped.stale > 0, "{dropped:?}");
-    assert!(dropped.duplicate > 0, "{dropped:?}");
+    assert!(fullest > 60 << 10, "it has never been full: {fullest}");
+    assert!(dropped.overload > 100 && dropped.stale > 1_000, "{dropped:?}");
+    assert!(dropped.duplicate > 1_000, "{dropped:?}");
 }
 
 #[test]
@@ -369,7 +374,8 @@ fn t35_whoever_asks_for_everybody_gets_one_answer_a_minute() {
     let stats = world.node(0).unwrap().stats();
     assert!(stats.frames_in > 1_000, "{asker} has asked {} times", stats.frames_in);
     // A handshake, a peers list, and an answer at the beginning and the end of the minute.
-    assert!(stats.frames_out <= 4, "{}", stats.frames_out);
+    assert!((3..=4).contains(&stats.frames_out), "{}", stats.frames_out);
+    assert!(stats.ignored.too_many_peers_lists > 400, "{:?}", stats.ignored);
 }
 
 #[test]
