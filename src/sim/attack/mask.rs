@@ -29,8 +29,8 @@ impl Mask {
         let (incarnation, link) = (hand.rng().random(), hand.rng().random());
         // Where ids are proven, nobody is let in who does not say that it signs what it says.
         let signed = hand.proven_id().is_some();
-        let extension =
-            is_extended.then(|| Extension { signed, ..Extension::new(incarnation, link) });
+        let extension = (is_extended || signed)
+            .then(|| Extension { signed, ..Extension::new(incarnation, link) });
         Self { id, extension, last_sequence: 0 }
     }
 
