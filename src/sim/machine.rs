@@ -74,6 +74,9 @@ pub(super) struct Machine<A> {
     pub(super) questions: BTreeMap<RequestId, Question>,
     /// What of that it has answered.
     pub(super) outcomes: BTreeSet<RequestId>,
+    /// How often something had kept its node from telling others what they had missed, or from being
+    /// told, after its last turn.
+    pub(super) hindrances: u64,
     /// What its node must have counted in this life.
     pub(super) account: Account,
     /// The most connections that it has had at once.
@@ -155,6 +158,7 @@ impl<A> Machine<A> {
             has_new_neighbors: false,
             questions: BTreeMap::new(),
             outcomes: BTreeSet::new(),
+            hindrances: 0,
             account: Account::default(),
             most_links: 0,
             turns_unchecked: 0,

@@ -52,7 +52,7 @@ pub(super) struct Owed {
 pub(super) struct Meeting {
     /// When each end made the other its neighbor.
     joined_at: [Option<Instant>; 2],
-    /// What had kept each from telling others, or from being told, when both had.
+    /// What had kept each from telling others, or from being told, before that.
     hindrances: [u64; 2],
     /// By the side that is to send it.
     owed: Vec<(usize, Known)>,
@@ -242,20 +242,19 @@ impl<A: App> World<A> {
     pub(super) fn note_joined(&mut self, index: NodeIndex, conn: ConnId) {
         let now = self.now;
         let is_owed = self.is_uniform && !self.is_spoilt;
+        // It has been told, or was not, in the turn in which the two have met.
+        let before = self.machines.get(index).map_or(0, |machine| machine.hindrances);
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
         if let Some(joined_at) = link.meeting.joined_at.get_mut(side) {
             *joined_at = Some(now);
         }
+        if let Some(hindrances) = link.meeting.hindrances.get_mut(side) {
+            *hindrances = before;
+        }
         let is_met = link.meeting.joined_at.iter().all(Option::is_some);
         let ends = link.ends;
-        let [Some(one), Some(other)] = ends.map(|end| self.holder(&end).map(hindrances)) else {
+        if !is_owed || !is_met || ends.iter().any(|end| self.holder(end).is_none()) {
             return;
-        };
-        if !is_owed || !is_met {
-            return;
-        }
-        if let Some(link) = self.links.get_mut(&id) {
-            link.meeting.hindrances = [one, other];
         }
         for (side, end) in ends.iter().enumerate() {
             let Some(machine) = self.machines.get(end.machine) else { continue };
@@ -342,7 +341,7 @@ fn retention(node: &Node) -> Duration {
 }
 
 /// How often something has kept a node from telling others what they have missed, or from being told.
-fn hindrances(node: &Node) -> u64 {
+pub(super) fn hindrances(node: &Node) -> u64 {
     let stats = node.stats();
     let missed = &stats.catch_up;
     missed.skipped + missed.throttled + missed.refused + stats.refused.out_of_memory

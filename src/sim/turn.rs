@@ -9,6 +9,7 @@ use super::check;
 use super::conduct::Frame;
 use super::link::End;
 use super::machine::Machine;
+use super::reach::hindrances;
 use super::trace::{Line, What};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
@@ -170,6 +171,7 @@ impl<A: App> World<A> {
         if is_memory_due {
             machine.turns_unchecked = 0;
         }
+        machine.hindrances = hindrances(node);
         let (stats, given_len) = (node.stats(), machine.account.given_len);
         let has_changed = std::mem::take(&mut machine.has_new_neighbors);
         let fault = check::check_told(node, &machine.neighbors, has_changed)

@@ -353,6 +353,7 @@ impl<A: App> World<A> {
         machine.farewell = None;
         machine.neighbors.clear();
         machine.questions.clear();
+        machine.hindrances = 0;
         machine.account = Account::default();
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
