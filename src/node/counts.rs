@@ -333,7 +333,7 @@ impl Rejected {
 }
 
 impl Closed {
-    pub(super) fn count(&mut self, reason: CloseReason) {
+    pub(crate) fn count(&mut self, reason: CloseReason) {
         *match reason {
             CloseReason::Malformed(_) => &mut self.malformed,
             CloseReason::Misbehaved(_) => &mut self.misbehaved,

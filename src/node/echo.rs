@@ -19,7 +19,7 @@ use super::digest::AlreadyHashed;
 use crate::time::Instant;
 
 /// How long a content is remembered at least after it was last met.
-pub(super) const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// Whether what is stamped so may be a copy of what came a window ago or earlier, when the calendar
 /// shows this second: a copy keeps its stamp, and seconds have been cut off from both.

@@ -21,6 +21,9 @@ const MAX_KEPT_LEN: usize = 4 << 20;
 const MAX_DROPPED: usize = 64;
 const MAX_DROPPED_LEN: usize = 16 << 10;
 
+/// As many bytes as both come to.
+pub(crate) const MAX_LEN: usize = MAX_KEPT_LEN + MAX_DROPPED * MAX_DROPPED_LEN;
+
 /// The most neighbors that a message came from again of which the names are kept.
 const MAX_REPEATERS: u32 = 16;
 
@@ -116,8 +119,7 @@ impl Explained {
 
     /// As many bytes as that may come to.
     pub(super) fn most_memory(max_count: usize) -> usize {
-        let most_kept = MAX_KEPT_LEN + MAX_DROPPED * MAX_DROPPED_LEN;
-        if max_count == 0 { 0 } else { most_kept.saturating_add(tables_len(max_count)) }
+        if max_count == 0 { 0 } else { MAX_LEN.saturating_add(tables_len(max_count)) }
     }
 
     fn push(&mut self, met: Met) {

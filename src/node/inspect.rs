@@ -8,7 +8,7 @@ use super::connection::Phase;
 use crate::conn_id::ConnId;
 use crate::event::Direction;
 use crate::time::Instant;
-use crate::wire::NodeId;
+use crate::wire::{NodeId, Origin};
 
 /// One connection, from the start of a dial to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,23 +34,46 @@ pub struct ConnectionView {
     pub last_progress: Instant,
 }
 
+/// The node's own bounds, for whoever checks that it keeps to them.
+pub(crate) mod bounds {
+    pub(crate) use super::super::book::{MAX_NEW, MAX_TRIED};
+    pub(crate) use super::super::echo::WINDOW as ECHO_WINDOW;
+    pub(crate) use super::super::explained::MAX_LEN as MAX_EXPLAINED_LEN;
+    pub(crate) use super::super::records::MAX_PEERS as MAX_RECORDS;
+    pub(crate) use super::super::requests::MAX_DIALS;
+    pub(crate) use super::super::seen::{MAX_AGE, MAX_AHEAD};
+    pub(crate) use super::super::timer::{KINDS, KINDS_OF_CONNECTION};
+}
+
 impl Node {
     /// Every connection, in the order in which they were made.
     pub fn connection_views(&self) -> impl Iterator<Item = ConnectionView> {
         self.connections.iter().map(|(conn, connection)| {
+            let closing = if let Phase::Closing(id) = &connection.phase { *id } else { None };
             let unread = connection.unread.as_ref().map_or(0, bytes::Bytes::len);
             ConnectionView {
                 conn: *conn,
                 addr: connection.addr,
                 direction: connection.direction,
                 phase: word_of(&connection.phase),
-                id: connection.known_id(),
+                id: closing.or_else(|| connection.known_id()),
                 backlog_len: connection.backlog_len,
                 unread_len: unread + connection.sealed.len() + connection.decoder.buffered_len(),
                 is_paused: connection.is_paused,
                 last_progress: connection.last_progress,
             }
         })
+    }
+
+    /// The number of the last broadcast that the user has had sent, where they have any.
+    pub(crate) fn last_number(&self) -> Option<Origin> {
+        let origin = Origin { incarnation: self.incarnation, sequence: self.last_sequence };
+        self.config.extension.then_some(origin)
+    }
+
+    /// How many connections this node has ended that are not gone yet.
+    pub(crate) fn closing_count(&self) -> usize {
+        self.connections.values().filter(|connection| connection.is_closing()).count()
     }
 
     /// The timers that are set, the first due first, each in words.

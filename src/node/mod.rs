@@ -92,6 +92,8 @@ pub(crate) use encryption::PLAINTEXT;
 pub(crate) use encryption::TLS;
 #[cfg(feature = "sim")]
 pub use inspect::ConnectionView;
+#[cfg(feature = "sim")]
+pub(crate) use inspect::bounds;
 pub use io::{CloseMode, Input, Output, Refused};
 pub use limits::Limits;
 pub use network::{Network, ParseNetworkError};

@@ -16,7 +16,7 @@ use crate::wire::NodeId;
 
 /// The most peers that are remembered: twice as many as a node has neighbors where nobody has
 /// chosen other limits.
-const MAX_PEERS: usize = 256;
+pub(crate) const MAX_PEERS: usize = 256;
 
 /// The most of these that are addresses whose peer did not tell who it is: as many as somebody has
 /// addresses come for nothing.

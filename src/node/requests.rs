@@ -33,7 +33,7 @@ const PASSED_ON_EACH: Limit = Limit::every(Duration::from_millis(500), 64);
 const PASSED_ON: Limit = Limit::every(Duration::from_millis(250), 96);
 
 /// The most addresses that are dialled for one question: whoever hears it can answer it.
-const MAX_DIALS: u8 = 4;
+pub(crate) const MAX_DIALS: u8 = 4;
 
 /// The most times a minute that a neighbor is told everybody that this node knows.
 const MAX_PEERS_LISTS: u32 = 1;

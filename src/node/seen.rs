@@ -17,10 +17,10 @@ use crate::event::DropReason;
 use crate::sorted_map::SortedMap;
 
 /// How old a message may be, in seconds.
-pub(super) const MAX_AGE: u64 = 120;
+pub(crate) const MAX_AGE: u64 = 120;
 
 /// How far in the future a timestamp may lie, in seconds.
-pub(super) const MAX_AHEAD: u64 = 60;
+pub(crate) const MAX_AHEAD: u64 = 60;
 
 /// The narrowest that the window gets under load, in seconds before now.
 const MIN_WINDOW: u64 = 2;

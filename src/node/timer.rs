@@ -39,6 +39,12 @@ pub(super) enum Timer {
     Memory,
 }
 
+/// How many of these each connection may have, and how many kinds there is one of.
+#[cfg(feature = "sim")]
+pub(crate) const KINDS_OF_CONNECTION: usize = 7;
+#[cfg(feature = "sim")]
+pub(crate) const KINDS: usize = 3;
+
 #[cfg(feature = "sim")]
 impl std::fmt::Display for Timer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

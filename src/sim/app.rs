@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::ledger::Ledger;
+use super::ledger::{Header, Ledger};
 use crate::error::SendError;
 use crate::event::{Event, SendReport};
 use crate::node::{Node, Whispered};
 use crate::time::Instant;
-use crate::wire::NodeId;
+use crate::wire::{NodeId, RequestId};
 
 /// A program on one node of a [`World`](super::World). Its state is its own.
 pub trait App {
@@ -25,11 +25,13 @@ pub struct Context<'a> {
     now: Instant,
     ledger: &'a mut Ledger,
     pub(super) wake_at: Option<Instant>,
+    /// What it has asked the node to find out.
+    pub(super) asked: Vec<RequestId>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(node: &'a mut Node, now: Instant, ledger: &'a mut Ledger) -> Self {
-        Self { node, now, ledger, wake_at: None }
+        Self { node, now, ledger, wake_at: None, asked: Vec::new() }
     }
 
     /// The node.
@@ -49,9 +51,9 @@ impl<'a> Context<'a> {
     /// The node's.
     pub fn broadcast<P: AsRef<[u8]>>(&mut self, packets: &[P]) -> Result<SendReport, SendError> {
         let report = self.node.broadcast(self.now, packets)?;
-        let (wall, id) = (self.node.wall(self.now), self.node.id());
-        let packets = packets.iter().map(AsRef::as_ref);
-        self.ledger.note_broadcast((self.now, wall), id, false, packets);
+        let header = Header::of_user(self.node.id(), None, packets);
+        let (times, number) = ((self.now, self.node.wall(self.now)), self.node.last_number());
+        self.ledger.note_own(times, header, number, false);
         Ok(report)
     }
 
@@ -66,7 +68,12 @@ impl<'a> Context<'a> {
         packets: &[P],
     ) -> Result<Whispered, SendError> {
         let whispered = self.node.whisper(self.now, to, packets)?;
-        self.ledger.note_sent(self.now, self.node.id(), packets.iter().map(AsRef::as_ref));
+        let header = Header::of_user(self.node.id(), Some(*to), packets);
+        let times = (self.now, self.node.wall(self.now));
+        self.ledger.note_own(times, header, None, false);
+        if let Whispered::Locating(id) = whispered {
+            self.asked.push(id);
+        }
         Ok(whispered)
     }
 

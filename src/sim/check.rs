@@ -1,40 +1,42 @@
 //! What a mesh owes its users, checked as it happens.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::error::{CloseReason, Misbehavior};
-use crate::event::Event;
-use crate::node::{CaughtUp, Config, Node, Stats};
+use crate::event::{Event, PeerInfo};
+use crate::node::{CaughtUp, Config, Node, Stats, bounds};
 use crate::session::SessionError;
+use crate::wire::NodeId;
 
 /// Every table of a node is within its bound.
 pub(super) fn check_usage(node: &Node) -> Result<(), String> {
     /// Connections that a node opens beside those that it wants to keep: probes, and the few that
     /// were replaced and are not gone yet.
     const SPARE: usize = 64;
-    /// Those that nobody was met at, and those where somebody was.
-    const MAX_ADDRESSES: usize = 1_024 + 256;
 
     let (usage, config) = (node.usage(), node.config());
     let requests = config.limits.max_requests;
+    let dials = requests.saturating_mul(bounds::MAX_DIALS.into());
     let sum = |parts: [usize; 4]| parts.into_iter().fold(0, usize::saturating_add);
     let kept =
         sum([config.limits.max_incoming, config.limits.max_outgoing, usage.seeds * 2, SPARE]);
-    let bounds = [
-        ("connections", usage.connections, kept.saturating_add(requests.saturating_mul(4))),
+    // For each of its connections and seeds, and two for a question.
+    let of_connections = usage.connections * bounds::KINDS_OF_CONNECTION;
+    let timers = sum([of_connections, usage.seeds, requests, requests]);
+    check_bounds([
+        ("connections", usage.connections, kept.saturating_add(dials)),
         ("questions", usage.questions, config.limits.max_requests),
         ("bytes of messages seen", usage.seen_len, config.limits.max_seen_len),
         ("bytes of contents seen", usage.echoes_len, config.limits.max_seen_len),
         ("bytes held for others", usage.history_len, config.limits.max_history_len),
         ("bytes waiting for neighbors", usage.queued_len, usage.memory_len),
-        ("peers remembered", usage.records, 256),
-        ("bytes of messages to explain", usage.explained_len, 5 << 20),
-        // Seven for a connection, one for a seed, two for a question, one for what was missed, one
-        // for memory, and one for the address book.
-        ("timers", usage.timers, 3 + sum([usage.connections * 7, usage.seeds, requests, requests])),
-        ("addresses", usage.addresses, MAX_ADDRESSES),
-    ];
-    check_bounds(bounds)
+        ("peers remembered", usage.records, bounds::MAX_RECORDS),
+        ("bytes of messages to explain", usage.explained_len, bounds::MAX_EXPLAINED_LEN),
+        ("timers", usage.timers, bounds::KINDS + timers),
+        // Those that nobody was met at, and those where somebody was.
+        ("addresses", usage.addresses, bounds::MAX_NEW + bounds::MAX_TRIED),
+    ])
 }
 
 /// Whoever is let in is within the limits for those.
@@ -118,13 +120,25 @@ pub(super) fn check_missed(node: &Node, lived: Duration) -> Result<(), String> {
     }
 }
 
-/// G5: whoever is a neighbor has been told of, and whoever is none any more as well.
-pub(super) fn check_told(node: &Node, told: usize) -> Result<(), String> {
-    let count = node.peer_count();
-    if count == told {
-        return Ok(());
+/// G5: whoever is a neighbor has been told of, and whoever is none any more as well. Their names are
+/// compared where they have changed.
+pub(super) fn check_told(
+    node: &Node,
+    told: &BTreeSet<NodeId>,
+    has_changed: bool,
+) -> Result<(), String> {
+    let (count, told_count) = (node.peer_count(), told.len());
+    if count != told_count {
+        return Err(format!(
+            "G5 broken: has {count} neighbors, where events have told of {told_count}"
+        ));
     }
-    Err(format!("G5 broken: has {count} neighbors, where events have told of {told}"))
+    let is_untold = |info: &PeerInfo| !told.contains(&info.id);
+    let untold = if has_changed { node.routing_table().find(is_untold) } else { None };
+    match untold {
+        Some(info) => Err(format!("G5 broken: events have not told of {}", info.id.short())),
+        None => Ok(()),
+    }
 }
 
 /// Streams are whole: a node has taken every byte that arrived, and nodes that are alike understand
@@ -163,21 +177,18 @@ pub(super) fn limits(config: &Config) -> [usize; 3] {
     [config.limits.max_frame_len, config.limits.max_packets, config.limits.max_handshake_len]
 }
 
-/// G7: every frame, every message that should reach the user, and every connection is accounted
-/// for.
+/// G7: every frame, and every message that should reach the user, is accounted for. Connections are
+/// in the [`Account`].
+///
+/// [`Account`]: super::account::Account
 pub(super) fn check_sums(node: &Node) -> Result<(), String> {
-    let (stats, usage) = (node.stats(), node.usage());
+    let stats = node.stats();
     let frames = stats.received + stats.frames.total() + stats.undecodable.total();
     let messages = stats.delivered + stats.dropped.total();
-    // Those that are ending are counted, and there yet.
-    let open = usage.connections_ever.checked_sub(stats.closed.total());
-    let there = u64::try_from(usage.connections).unwrap_or(u64::MAX);
     if stats.frames_in != frames {
         Err(format!("G7 broken: {} frames in, {frames} accounted for", stats.frames_in))
     } else if stats.received != messages {
         Err(format!("G7 broken: {} messages received, {messages} accounted for", stats.received))
-    } else if open.is_none_or(|open| open > there) {
-        Err(format!("G7 broken: {open:?} connections without an end, and {there} there"))
     } else {
         Ok(())
     }

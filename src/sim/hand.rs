@@ -10,6 +10,7 @@ use super::agenda::Step;
 use super::app::App;
 use super::machine::{Machine, addr_of};
 use super::outsider::{Outside, Outsider};
+use super::seal::Seals;
 use super::tap::messages_in;
 use super::trace::hash_of_packets;
 use super::world::{NodeIndex, World};
@@ -61,6 +62,11 @@ impl Hand<'_> {
     /// The protocol of the mesh.
     pub fn protocol(&self) -> &Protocol {
         self.protocol
+    }
+
+    /// The id that this machine can prove, where the nodes of the mesh prove theirs.
+    pub(super) fn proven_id(&self) -> Option<NodeId> {
+        self.outside.seals.id
     }
 
     /// Where this machine is reached.
@@ -128,18 +134,26 @@ impl<A: App> World<A> {
     /// Adds a machine that runs no node but this program. Nodes do not know of it until they are
     /// told to dial it, or it dials them.
     pub fn add_outsider(&mut self, outsider: impl Outsider + 'static) -> NodeIndex {
-        self.add_boxed(Box::new(outsider))
+        // Whoever keeps to the protocol makes up nothing; nobody knows what others do.
+        let spoils_numbers = !outsider.is_honest();
+        self.add_boxed(Box::new(outsider), spoils_numbers)
     }
 
-    pub(super) fn add_boxed(&mut self, outsider: Box<dyn Outsider>) -> NodeIndex {
+    /// Adds one that may make up the numbers of messages, or does not.
+    pub(super) fn add_boxed(
+        &mut self,
+        outsider: Box<dyn Outsider>,
+        spoils_numbers: bool,
+    ) -> NodeIndex {
         let index = self.machines.len();
         let protocol = self.machines.first().map(|first| first.config.protocol.clone());
         let protocol = protocol.unwrap_or_else(|| Protocol::new("mesh", "Plaintext"));
+        let seals = Seals::new(index, &protocol);
         let mut machine = Machine::new(Config::new(protocol), None);
-        self.ledger.has_echoes |= outsider.is_honest();
-        machine.outside = Some(Outside::new(outsider));
+        machine.outside = Some(Outside::new(outsider, seals));
         self.machines.push(machine);
         self.has_outsiders = true;
+        self.is_spoilt |= spoils_numbers;
         self.start_outsider(index);
         index
     }
@@ -165,6 +179,7 @@ impl<A: App> World<A> {
         if let Some(outside) = &mut machine.outside {
             outside.is_down = false;
             outside.taps.clear();
+            outside.seals.forget_all();
         }
         self.note(index, format_args!("start outside"));
         self.let_act(index, |outsider, hand| outsider.on_start(hand));
@@ -174,34 +189,51 @@ impl<A: App> World<A> {
     /// Tells an outsider what happened.
     pub(super) fn tell_outsider(&mut self, index: NodeIndex, input: Input<'_>) {
         match input {
+            Input::Connected { conn } if self.begin_seal(index, conn) => {}
             Input::Connected { conn } => {
                 self.let_act(index, |outsider, hand| outsider.on_open(hand, conn));
             }
             Input::Received { conn, data } => {
-                let tap = self.machines.get_mut(index).and_then(|machine| {
-                    Some(&mut machine.outside.as_mut()?.taps.entry(conn).or_default().read)
-                });
-                let messages = tap.map_or_else(Vec::new, |tap| messages_in(tap, data));
-                self.note_read(index, &messages);
-                self.let_act(index, |outsider, hand| {
-                    outsider.on_bytes(hand, conn, data);
-                    for message in &messages {
-                        outsider.on_message(hand, conn, message);
-                    }
-                });
+                let (is_open, data) = self.unseal(index, conn, data);
+                if is_open {
+                    self.let_act(index, |outsider, hand| outsider.on_open(hand, conn));
+                }
+                self.hear(index, conn, &data);
             }
             // The world has ended its side.
-            Input::Ended { conn } => self.close(index, conn, CloseMode::Flush),
+            Input::Ended { conn } => {
+                self.end_seal(index, conn);
+                self.close(index, conn, CloseMode::Flush);
+            }
             Input::Closed { conn, .. } => {
                 let machine = self.machines.get_mut(index);
                 if let Some(outside) = machine.and_then(|machine| machine.outside.as_mut()) {
                     outside.taps.remove(&conn);
+                    outside.seals.forget(conn);
                 }
                 self.let_act(index, |outsider, hand| outsider.on_close(hand, conn));
             }
             Input::Continue { .. } | Input::Sent { .. } | Input::SelfConnected { .. } => {}
             Input::ClockSet { .. } | Input::Timeout => {}
         }
+    }
+
+    /// Tells an outsider what has come for it.
+    fn hear(&mut self, index: NodeIndex, conn: ConnId, data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        let tap = self.machines.get_mut(index).and_then(|machine| {
+            Some(&mut machine.outside.as_mut()?.taps.entry(conn).or_default().read)
+        });
+        let messages = tap.map_or_else(Vec::new, |tap| messages_in(tap, data));
+        self.note_read(index, &messages);
+        self.let_act(index, |outsider, hand| {
+            outsider.on_bytes(hand, conn, data);
+            for message in &messages {
+                outsider.on_message(hand, conn, message);
+            }
+        });
     }
 
     /// Names the connection that somebody has opened to an outsider.
@@ -243,11 +275,16 @@ impl<A: App> World<A> {
             Act::Write(conn, data) => {
                 if machine.links.contains_key(&conn) {
                     self.note_written(index, conn, &data);
-                    self.write(index, conn, data);
+                    if let Some(data) = self.seal(index, conn, data) {
+                        self.write(index, conn, data);
+                    }
                 }
             }
             Act::Close(conn, mode) => {
                 self.note(index, format_args!("{conn} {mode:?}"));
+                if mode == CloseMode::Flush {
+                    self.end_seal(index, conn);
+                }
                 self.close(index, conn, mode);
             }
             Act::StopReading(conn) => {

@@ -23,8 +23,7 @@ impl Swarm {
     /// message is current.
     pub(super) fn check_healing(&self, world: &mut World, rng: &mut StdRng, echo: Duration) {
         // Nor is anything promised where somebody makes up numbers.
-        let is_spoilt = self.attacks.iter().any(|it| it.spoils_numbers());
-        if !self.extension || self.nodes > MOST_NODES || is_spoilt {
+        if !self.extension || self.nodes > MOST_NODES || world.is_spoilt {
             return;
         }
         let inside: Vec<usize> = (0..self.nodes).filter(|_| rng.random()).collect();

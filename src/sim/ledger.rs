@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::trace::hash_of_packets;
+use crate::node::bounds::ECHO_WINDOW;
 use crate::time::{Instant, UnixTime};
-use crate::wire::NodeId;
-
-/// How long py2p's repetitions of one message are told from a new one: equal messages of one
-/// sender may be one to a mesh with py2p nodes in it only while they are less than this apart.
-/// PROTOCOL.md §4.3.
-const ECHO: Duration = Duration::from_secs(60);
+use crate::wire::{Flag, NodeId, Origin as Number, PathfindingMessage, SignedOrigin};
 
 /// What was sent, and who got it how often.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    index: BTreeMap<(NodeId, u64), usize>,
+    /// What was sent under each header: one content for each number, and one for all without.
+    index: BTreeMap<Header, Vec<usize>>,
     contents: Vec<Content>,
     delivered: u64,
     /// In microseconds.
@@ -30,20 +27,65 @@ pub(super) struct Ledger {
     fresh: Vec<(usize, usize)>,
     /// Of messages that strangers have said or heard: a hash of all that makes one.
     marks: BTreeSet<u64>,
-    /// Whether there are nodes that stamp anew what they pass on.
-    pub(super) has_echoes: bool,
+}
+
+/// What a message says, by whom and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Header {
+    sender: NodeId,
+    /// The one node that it is for; `None` for a broadcast.
+    to: Option<NodeId>,
+    /// A hash of its packets, the sub-flag among them.
+    packets: u64,
+}
+
+impl Header {
+    /// That of a message with these packets behind its header, of which the first is the sub-flag.
+    pub(super) fn new<'a>(
+        sender: NodeId,
+        to: Option<NodeId>,
+        payload: impl Iterator<Item = &'a [u8]>,
+    ) -> Self {
+        Self { sender, to, packets: hash_of_packets(payload) }
+    }
+
+    /// That of a message that a node's user has sent.
+    pub(super) fn of_user<P: AsRef<[u8]>>(
+        sender: NodeId,
+        to: Option<NodeId>,
+        packets: &[P],
+    ) -> Self {
+        let flag = if to.is_some() { Flag::Whisper } else { Flag::Broadcast };
+        Self::new(
+            sender,
+            to,
+            [flag.as_bytes()].into_iter().chain(packets.iter().map(AsRef::as_ref)),
+        )
+    }
+}
+
+/// Which message of its sender one is, where it says so. PROTOCOL.md §5.2.
+pub(super) fn number_of(message: &PathfindingMessage) -> Option<Number> {
+    let stated = message.stated_id();
+    let signed = || SignedOrigin::decode(stated).map(|signed| signed.origin);
+    Number::decode(stated).or_else(signed).filter(|number| number.incarnation != 0)
 }
 
 /// A machine, and which of its lives.
 pub(super) type Life = (usize, u64);
 
-/// Everything that was sent by one name with the same packets.
+/// A message; where messages have no numbers, all with the same header.
 #[derive(Debug, Default)]
 pub(super) struct Content {
+    number: Option<Number>,
     /// When, for each time that it was sent.
     sent_at: Vec<Instant>,
-    /// Who sent it, if it was sent once, to everybody, and by a node under its own name.
+    /// Who sent it, if it was sent once, and by a node under its own name.
     origin: Option<Origin>,
+    /// Whether others have the same header.
+    has_equals: bool,
+    /// Whether a py2p node has passed it on, which stamps anew whatever it does.
+    is_echoed: bool,
     /// What each machine has got of it. There is one for each delivery, so they are small.
     got: BTreeMap<u32, Receipt>,
 }
@@ -71,6 +113,17 @@ struct Receipt {
     at: u32,
     /// How many messages the machine had sent or got, with the first of these.
     place: u32,
+    /// Whether the first came with its number.
+    is_numbered: bool,
+    /// Whether the latest may just as well have been the echo of an equal message.
+    is_doubtful: bool,
+}
+
+impl Receipt {
+    /// What is true of the first.
+    fn first(&self) -> (u32, bool) {
+        (self.place, self.is_numbered)
+    }
 }
 
 /// A delivery as it was entered.
@@ -91,14 +144,38 @@ impl Content {
         found.copied().filter(|receipt| receipt.life == of_none.life).unwrap_or(of_none)
     }
 
-    /// The one node that has sent this, once and to everybody.
+    /// The one node that has sent this, once. Of equal messages py2p nodes may make one.
     pub(super) fn origin(&self) -> Option<Origin> {
-        self.origin
+        self.origin.filter(|_| !(self.is_echoed && self.has_equals))
+    }
+
+    /// Whether there are other messages with the same header.
+    pub(super) fn has_equals(&self) -> bool {
+        self.has_equals
+    }
+
+    /// Whether a life of a machine knows the number of this.
+    pub(super) fn is_numbered_at(&self, life: Life) -> bool {
+        let is_its = self.origin.is_some_and(|origin| origin.life == life);
+        self.number.is_some() && (is_its || self.receipt(life).is_numbered)
     }
 
     /// Whether a life of a machine has sent or got it.
     pub(super) fn is_held_by(&self, life: Life) -> bool {
         self.receipt(life).times > 0 || self.origin.is_some_and(|origin| origin.life == life)
+    }
+
+    /// Whether a life of a machine has not got it as often as it was sent.
+    fn is_left_for(&self, life: Life) -> bool {
+        usize::try_from(self.receipt(life).times).is_ok_and(|times| times < self.sent_at.len())
+    }
+
+    /// Whether a life of a machine may be given it again at `at`, in milliseconds, because a py2p
+    /// node repeats it. PROTOCOL.md §4.3.
+    fn may_echo(&self, life: Life, at: u32) -> bool {
+        let before = self.receipt(life);
+        let age = Duration::from_millis(u64::from(at.saturating_sub(before.at)));
+        self.is_echoed && before.times > 0 && age >= ECHO_WINDOW
     }
 
     /// The place of this among the messages that a life of a machine has sent or got.
@@ -124,53 +201,70 @@ impl Ledger {
         self.lives.insert(id, life);
     }
 
-    /// Enters a broadcast that a node's user has sent, when the node's calendar shows `wall`.
-    /// Whatever the node has been given before, it has passed on before, if it `is_in_order`.
-    pub(super) fn note_broadcast<'a>(
+    /// Enters a message that a node's user has sent, when the node's calendar shows `wall`, and
+    /// returns by which number it goes here. Whatever the node has been given before, it has passed
+    /// on before, if it `is_in_order`.
+    pub(super) fn note_own(
         &mut self,
         (now, wall): (Instant, UnixTime),
-        sender: NodeId,
+        header: Header,
+        number: Option<Number>,
         is_in_order: bool,
-        packets: impl Iterator<Item = &'a [u8]>,
-    ) {
-        let index = self.enter(now, sender, packets);
-        let Some(life) = self.lives.get(&sender).copied() else { return };
-        let place = is_in_order.then(|| self.next_place(life.0));
-        let Some(content) = self.contents.get_mut(index) else { return };
+    ) -> usize {
+        let index = self.enter(now, header, number);
+        let Some(life) = self.lives.get(&header.sender).copied() else { return index };
+        let is_broadcast = header.to.is_none();
+        let place = (is_in_order && is_broadcast).then(|| self.next_place(life.0));
+        let Some(content) = self.contents.get_mut(index) else { return index };
         let is_first = content.sent_at.len() == 1;
         content.origin = is_first.then_some(Origin { life, wall, place });
-        self.fresh.push((life.0, index));
+        if is_broadcast {
+            self.fresh.push((life.0, index));
+        }
+        index
     }
 
-    /// Enters a message to one node that a node's user has sent, or a message that a stranger has
-    /// sent under some name.
-    pub(super) fn note_sent<'a>(
-        &mut self,
-        now: Instant,
-        sender: NodeId,
-        packets: impl Iterator<Item = &'a [u8]>,
-    ) {
-        let index = self.enter(now, sender, packets);
+    /// Enters a message that a stranger has sent under some name.
+    pub(super) fn note_sent(&mut self, now: Instant, header: Header) {
+        let index = self.enter(now, header, None);
         if let Some(content) = self.contents.get_mut(index) {
             content.origin = None;
         }
     }
 
-    fn enter<'a>(
-        &mut self,
-        now: Instant,
-        sender: NodeId,
-        packets: impl Iterator<Item = &'a [u8]>,
-    ) -> usize {
-        let key = (sender, hash_of_packets(packets));
-        let index = *self.index.entry(key).or_insert(self.contents.len());
-        if index == self.contents.len() {
-            self.contents.push(Content::default());
+    fn enter(&mut self, now: Instant, header: Header, number: Option<Number>) -> usize {
+        let equals = self.index.entry(header).or_default();
+        let has_it = |index: &&usize| {
+            self.contents.get(**index).is_some_and(|content| content.number == number)
+        };
+        let found = equals.iter().find(has_it).copied();
+        let index = found.unwrap_or(self.contents.len());
+        if found.is_none() {
+            equals.push(index);
+            self.contents.push(Content { number, ..Content::default() });
+            let has_equals = equals.len() > 1;
+            let mut is_echoed = false;
+            for equal in equals.iter() {
+                let Some(content) = self.contents.get_mut(*equal) else { continue };
+                content.has_equals = has_equals;
+                // It is the last of them.
+                is_echoed |= content.is_echoed;
+                content.is_echoed = is_echoed;
+            }
         }
         if let Some(content) = self.contents.get_mut(index) {
             content.sent_at.push(now);
         }
         index
+    }
+
+    /// Enters that a py2p node passes on what has this header.
+    pub(super) fn note_echoed(&mut self, header: &Header) {
+        for index in self.index.get(header).into_iter().flatten() {
+            if let Some(content) = self.contents.get_mut(*index) {
+                content.is_echoed = true;
+            }
+        }
     }
 
     /// Enters what makes a message that a stranger says or hears. Returns whether no stranger has
@@ -185,41 +279,68 @@ impl Ledger {
     ///
     /// What is wrong with it: G1, that it is not what its sender sent; or G2, that it came more
     /// often than it was sent.
-    pub(super) fn note_delivered<'a>(
+    pub(super) fn note_delivered(
         &mut self,
         now: Instant,
         receiver: Life,
-        sender: NodeId,
+        header: Header,
+        number: Option<Number>,
         from: Option<Life>,
-        packets: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Entered, String> {
-        let key = (sender, hash_of_packets(packets));
-        let index = self.index.get(&key).copied();
+        let index = self.find(&header, number, receiver);
         let place = self.next_place(receiver.0);
+        let at = small(now.since(Instant::ZERO).as_millis());
+        let equals = self.index.get(&header);
+        let has_echo = equals.into_iter().flatten().any(|equal| {
+            let equal = self.contents.get(*equal);
+            number.is_none() && equal.is_some_and(|equal| equal.may_echo(receiver, at))
+        });
         let found = index.and_then(|index| Some((index, self.contents.get_mut(index)?)));
         let Some((index, content)) = found else {
-            return Err(format!("G1 broken: delivered what {} never sent", sender.short()));
+            let sender = header.sender.short();
+            return Err(format!("G1 broken: delivered what {sender} never sent so, or not to it"));
         };
         // The sender itself has not got it.
         let hops = 1 + from.map_or(0, |from| content.receipt(from).hops);
         let before = content.receipt(receiver);
-        let at = small(now.since(Instant::ZERO).as_millis());
         let sent_at = usize::try_from(before.times).ok().and_then(|it| content.sent_at.get(it));
-        let age = Duration::from_millis(u64::from(at.saturating_sub(before.at)));
-        let is_echo = self.has_echoes && before.times > 0 && age >= ECHO;
-        if sent_at.is_none() && !is_echo {
-            return Err(format!("G2 broken: delivered once more than {} sent it", sender.short()));
+        let is_news = sent_at.is_some();
+        if !is_news && !has_echo && !before.is_doubtful {
+            let sender = header.sender.short();
+            return Err(format!("G2 broken: delivered once more than {sender} sent it"));
         }
         let sent_at = sent_at.or_else(|| content.sent_at.last()).copied().unwrap_or(now);
         self.latencies.push(small(now.since(sent_at).as_micros()));
         let place_there = from.and_then(|from| content.place(from));
-        let first_place = if before.times == 0 { place } else { before.place };
+        let first = if before.times == 0 { (place, number.is_some()) } else { before.first() };
+        let (place, is_numbered) = first;
         let (life, times) = (before.life, before.times + 1);
-        let receipt = Receipt { life, times, hops, at, place: first_place };
+        let is_doubtful = is_news && has_echo;
+        let receipt = Receipt { life, times, hops, at, place, is_numbered, is_doubtful };
         content.got.insert(small(receiver.0), receipt);
         self.delivered += 1;
         self.note_hops(hops);
         Ok(Entered { content: index, place: place_there })
+    }
+
+    /// What is delivered with this header and number: the message of that number; or where there is
+    /// none, one of those with this header that the receiver has not got as often as it was sent.
+    fn find(&self, header: &Header, number: Option<Number>, receiver: Life) -> Option<usize> {
+        let equals = self.index.get(header)?;
+        let content = |index: &usize| self.contents.get(*index);
+        let has_number = |index: &usize| {
+            number.is_some() && content(index).is_some_and(|content| content.number == number)
+        };
+        if let Some(index) = equals.iter().copied().find(has_number) {
+            return Some(index);
+        }
+        let may_be = |index: &usize| {
+            number.is_none() || content(index).is_some_and(|content| content.number.is_none())
+        };
+        let is_left = |index: &usize| {
+            may_be(index) && content(index).is_some_and(|content| content.is_left_for(receiver))
+        };
+        equals.iter().copied().find(is_left).or_else(|| equals.iter().copied().find(may_be))
     }
 
     /// Enters that a machine has come to hold a broadcast that was delivered to it.
@@ -270,17 +391,12 @@ impl Ledger {
         }
     }
 
-    /// How often this life of a machine has got what a node sent with these packets.
-    pub(super) fn got<'a>(
-        &self,
-        receiver: Life,
-        sender: NodeId,
-        packets: impl Iterator<Item = &'a [u8]>,
-    ) -> usize {
-        let index = self.index.get(&(sender, hash_of_packets(packets)));
-        let content = index.and_then(|index| self.contents.get(*index));
-        let times = content.map_or(0, |content| content.receipt(receiver).times);
-        usize::try_from(times).unwrap_or(usize::MAX)
+    /// How often this life of a machine has got what was sent with this header.
+    pub(super) fn got(&self, receiver: Life, header: &Header) -> usize {
+        let equals = self.index.get(header).into_iter().flatten();
+        let contents = equals.filter_map(|index| self.contents.get(*index));
+        let times = contents.map(|content| content.receipt(receiver).times);
+        times.map(|times| usize::try_from(times).unwrap_or(usize::MAX)).sum()
     }
 
     /// The number of deliveries.
@@ -309,20 +425,38 @@ mod tests {
         ann: NodeId,
     }
 
+    const HELLO: Number = Number { incarnation: 7, sequence: 1 };
+
     impl Case {
         fn new() -> Self {
             let ann = "ann".parse().unwrap();
             let mut ledger = Ledger::default();
             ledger.note_started(ann, (0, 1));
-            let hello = [&b"hello"[..]].into_iter();
-            ledger.note_broadcast((Instant::from_millis(1), UnixTime::default()), ann, true, hello);
-            Self { ledger, ann }
+            let mut case = Self { ledger, ann };
+            case.say(None, "hello", Some(HELLO));
+            case
+        }
+
+        fn say(&mut self, to: Option<NodeId>, text: &str, number: Option<Number>) {
+            let times = (Instant::from_millis(1), UnixTime::default());
+            self.ledger.note_own(times, Header::of_user(self.ann, to, &[text]), number, true);
         }
 
         /// The machine `to` is given `text` in ann's name, by the machine `from`.
         fn deliver(&mut self, at: u64, to: Life, from: Life, text: &str) -> Result<(), String> {
-            let (now, packets) = (Instant::from_millis(at), [text.as_bytes()].into_iter());
-            self.ledger.note_delivered(now, to, self.ann, Some(from), packets).map(drop)
+            self.give(at, to, Header::of_user(self.ann, None, &[text]), Some(HELLO), from)
+        }
+
+        fn give(
+            &mut self,
+            at: u64,
+            to: Life,
+            header: Header,
+            number: Option<Number>,
+            from: Life,
+        ) -> Result<(), String> {
+            let now = Instant::from_millis(at);
+            self.ledger.note_delivered(now, to, header, number, Some(from)).map(drop)
         }
     }
 
@@ -336,8 +470,8 @@ mod tests {
         assert_eq!(case.deliver(10, (2, 2), (1, 1), "hello"), Ok(()));
         let changed = case.deliver(9, (1, 1), (0, 1), "hullo").unwrap_err();
         assert!(changed.starts_with("G1 broken"), "{changed}");
-        let hello = || [&b"hello"[..]].into_iter();
-        let got = |life| case.ledger.got(life, case.ann, hello());
+        let header = Header::of_user(case.ann, None, &["hello"]);
+        let got = |life| case.ledger.got(life, &header);
         assert_eq!([(2, 1), (2, 2)].map(got), [0, 1]);
         assert_eq!(case.ledger.hops(), [0, 1, 2]);
         let latencies: Vec<u128> = case.ledger.latencies().map(|it| it.as_millis()).collect();
@@ -345,14 +479,58 @@ mod tests {
     }
 
     #[test]
-    fn only_where_messages_are_stamped_anew_may_one_come_again_and_only_after_a_minute() {
-        for (has_echoes, at, is_right) in
-            [(false, 60_001, false), (true, 60_000, false), (true, 60_001, true)]
-        {
+    fn a_message_is_for_whom_it_was_sent_to_and_under_its_own_flag_and_number() {
+        let mut case = Case::new();
+        let [bob, cid] = ["bob", "cid"].map(|name| name.parse().unwrap());
+        case.say(Some(bob), "psst", None);
+        let ann = case.ann;
+        let psst = |to| Header::of_user(ann, to, &["psst"]);
+        let hello = Header::of_user(case.ann, None, &["hello"]);
+        let other = Header::new(case.ann, None, [&b"other"[..], b"hello"].into_iter());
+        let other_number = Number { sequence: 2, ..HELLO };
+        for (header, number) in [
+            (psst(Some(cid)), None),
+            (psst(None), None),
+            (other, Some(HELLO)),
+            (hello, Some(other_number)),
+        ] {
+            let fault = case.give(3, (1, 1), header, number, (0, 1)).unwrap_err();
+            assert!(fault.starts_with("G1 broken"), "{header:?} {number:?}: {fault}");
+        }
+        assert_eq!(case.give(3, (1, 1), psst(Some(bob)), None, (0, 1)), Ok(()));
+    }
+
+    #[test]
+    fn equal_messages_are_told_apart_by_their_numbers() {
+        let mut case = Case::new();
+        let second = Number { sequence: 2, ..HELLO };
+        case.say(None, "hello", Some(second));
+        let hello = Header::of_user(case.ann, None, &["hello"]);
+        assert_eq!(case.give(3, (1, 1), hello, Some(second), (0, 1)), Ok(()));
+        assert!(case.give(4, (1, 1), hello, Some(second), (0, 1)).is_err());
+        let holds = |case: &Case, index| case.ledger.content(index).unwrap().is_held_by((1, 1));
+        assert_eq!([0, 1].map(|index| holds(&case, index)), [false, true]);
+        assert_eq!(case.give(5, (1, 1), hello, Some(HELLO), (0, 1)), Ok(()));
+        assert_eq!(case.ledger.got((1, 1), &hello), 2);
+        assert!(case.give(6, (1, 1), hello, None, (0, 1)).is_err());
+    }
+
+    #[test]
+    fn only_what_py2p_nodes_pass_on_may_come_again_and_only_without_its_number_after_a_minute() {
+        for (is_echoed, at, number, is_right) in [
+            (false, 60_001, None, false),
+            (true, 60_000, None, false),
+            (true, 60_001, None, true),
+            (true, 60_001, Some(HELLO), false),
+        ] {
             let mut case = Case::new();
-            case.ledger.has_echoes = has_echoes;
+            let hello = Header::of_user(case.ann, None, &["hello"]);
+            if is_echoed {
+                case.ledger.note_echoed(&hello);
+            }
             case.deliver(1, (1, 1), (0, 1), "hello").unwrap();
-            assert_eq!(case.deliver(at, (1, 1), (0, 1), "hello").is_ok(), is_right, "{at}");
+            let again = case.give(at, (1, 1), hello, number, (0, 1));
+            assert_eq!(again.is_ok(), is_right, "{is_echoed} {at} {number:?}");
         }
     }
 

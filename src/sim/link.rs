@@ -62,6 +62,8 @@ pub(super) struct Pipe {
     pub(super) read_at: Instant,
     /// When there last was something that the buffers had no room for.
     pub(super) full_at: Instant,
+    /// When the node at the other end last began to read it again.
+    pub(super) released_at: Instant,
     /// How many frames the node has not put into its queue for the reader, when it last got a
     /// message.
     pub(super) refused: u64,
@@ -94,6 +96,9 @@ pub(super) struct Pipe {
     pub(super) is_finished: bool,
     /// The receiver has seen the end.
     pub(super) is_ended: bool,
+    /// Bytes went out when the end of the other direction had been seen: that does not show that
+    /// they have arrived.
+    pub(super) is_unconfirmed: bool,
 }
 
 /// A piece of a stream.
@@ -114,6 +119,7 @@ impl Pipe {
             progress_at: now,
             read_at: now,
             full_at: now,
+            released_at: Instant::ZERO,
             refused: 0,
             owed: VecDeque::new(),
             first_place: None,
@@ -129,6 +135,7 @@ impl Pipe {
             is_finishing: false,
             is_finished: false,
             is_ended: false,
+            is_unconfirmed: false,
         }
     }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::account::Account;
 use super::agenda::Step;
 use super::conduct::Conduct;
 use super::farewell::Farewell;
 use super::link::LinkId;
 use super::outsider::Outside;
 use super::reach::Held;
+use super::watch::Question;
 use crate::conn_id::ConnId;
 use crate::node::{Config, Node, TLS};
 use crate::time::{Instant, UnixTime};
@@ -38,8 +40,6 @@ pub(super) struct Machine<A> {
     pub(super) stopped_until: Option<Instant>,
     /// When it last went on after that.
     pub(super) stood_at: Instant,
-    /// When its node last began to read a connection again.
-    pub(super) released_at: Instant,
     /// What happened to it while it stood still.
     pub(super) missed: VecDeque<Step>,
     /// How far its calendar is ahead of the world's, or behind.
@@ -68,12 +68,17 @@ pub(super) struct Machine<A> {
     pub(super) known: Held,
     /// Its node's neighbors, as events have told.
     pub(super) neighbors: BTreeSet<NodeId>,
-    /// What its node has been asked to find out, and when.
-    pub(super) questions: BTreeMap<RequestId, Instant>,
+    /// Whether those have changed since they were last compared with its own.
+    pub(super) has_new_neighbors: bool,
+    /// What its node has been asked to find out.
+    pub(super) questions: BTreeMap<RequestId, Question>,
     /// What of that it has answered.
     pub(super) outcomes: BTreeSet<RequestId>,
-    /// How many bytes its node has been given in this life.
-    pub(super) given_len: u64,
+    /// How often something had kept its node from telling others what they had missed, or from being
+    /// told, after its last turn.
+    pub(super) hindrances: u64,
+    /// What its node must have counted in this life.
+    pub(super) account: Account,
     /// The most connections that it has had at once.
     pub(super) most_links: usize,
     /// Its turns since its memory was counted anew.
@@ -136,7 +141,6 @@ impl<A> Machine<A> {
             held: BTreeSet::new(),
             stopped_until: None,
             stood_at: Instant::ZERO,
-            released_at: Instant::ZERO,
             missed: VecDeque::new(),
             clock_offset: ClockOffset::Ahead(Duration::ZERO),
             clock_rate: 1.0,
@@ -151,9 +155,11 @@ impl<A> Machine<A> {
             reading: None,
             known: Held::new(),
             neighbors: BTreeSet::new(),
+            has_new_neighbors: false,
             questions: BTreeMap::new(),
             outcomes: BTreeSet::new(),
-            given_len: 0,
+            hindrances: 0,
+            account: Account::default(),
             most_links: 0,
             turns_unchecked: 0,
             timer_at: None,

@@ -29,6 +29,7 @@
 //!
 //! *May change in a minor release.*
 
+mod account;
 mod agenda;
 mod app;
 mod attack;
@@ -51,6 +52,7 @@ mod options;
 mod outsider;
 mod reach;
 mod scenario;
+mod seal;
 mod shrink;
 mod storm;
 mod strain;

@@ -16,6 +16,9 @@ use crate::node::{CloseMode, Input};
 
 const RESET: std::io::ErrorKind = std::io::ErrorKind::ConnectionReset;
 
+/// How a connection ends whose other end has stopped before it was sent everything.
+const UNCONFIRMED: std::io::ErrorKind = std::io::ErrorKind::UnexpectedEof;
+
 impl<A: App> World<A> {
     pub(super) fn carry_out_step(&mut self, step: Step) {
         if let Some(step) = self.put_off(step) {
@@ -159,8 +162,9 @@ impl<A: App> World<A> {
     /// Returns how many bytes the sending machine has no longer.
     fn put_on_line(&mut self, id: LinkId, side: usize) -> usize {
         let mut sent = 0;
-        let pipe = self.links.get_mut(&id).and_then(|link| link.pipes.get_mut(side));
-        let Some(pipe) = pipe else { return 0 };
+        let Some(link) = self.links.get_mut(&id) else { return 0 };
+        let has_seen_end = link.pipes.get(1 - side).is_some_and(|back| back.is_ended);
+        let Some(pipe) = link.pipes.get_mut(side) else { return 0 };
         loop {
             let len = self.rng.random_range(pipe.options.chunk_len.clone());
             let Some(piece) = pipe.take(len) else { break };
@@ -171,6 +175,7 @@ impl<A: App> World<A> {
             pipe.last_arrival = pipe.last_arrival.max(pipe.free_at + latency);
             pipe.send(&mut self.agenda, id, side, Segment::Data(piece));
         }
+        pipe.is_unconfirmed |= has_seen_end && sent > 0;
         if pipe.waiting_len > 0 {
             pipe.full_at = self.now;
         }
@@ -226,7 +231,7 @@ impl<A: App> World<A> {
                     let what = What::In(conn, data.len(), hash);
                     self.trace.push(Line { at: self.now, node: Some(index), what });
                     if let Some(machine) = self.machines.get_mut(index) {
-                        machine.given_len += len_u64(data.len());
+                        machine.account.given_len += len_u64(data.len());
                     }
                     self.turn(index, Input::Received { conn, data: &data });
                     self.check_owed(id, side);
@@ -235,6 +240,7 @@ impl<A: App> World<A> {
                 }
                 Segment::Fin => {
                     pipe.is_ended = true;
+                    self.note_read_up(id, side);
                     if !self.close_finished(index, conn) {
                         self.turn(index, Input::Ended { conn });
                     }
@@ -288,15 +294,17 @@ impl<A: App> World<A> {
     /// have.
     fn close_finished(&mut self, index: NodeIndex, conn: ConnId) -> bool {
         let Some((_, side, link)) = self.link_of(index, conn) else { return false };
-        let is_over = match (link.pipes.get(side), link.pipes.get(1 - side)) {
-            (Some(out), Some(back)) => out.is_finished && back.is_ended,
-            _ => false,
+        let (is_over, is_unconfirmed) = match (link.pipes.get(side), link.pipes.get(1 - side)) {
+            (Some(out), Some(back)) => (out.is_finished && back.is_ended, out.is_unconfirmed),
+            _ => (false, false),
         };
         if is_over {
             let end = self.end(index, conn);
+            let error = is_unconfirmed.then(|| UNCONFIRMED.into());
+            self.note_ended(end, error.is_none());
             self.forget_end(end);
-            self.note_closed(end, None);
-            self.turn(index, Input::Closed { conn, error: None });
+            self.note_closed(end, error);
+            self.turn(index, Input::Closed { conn, error });
         }
         is_over
     }
@@ -310,7 +318,7 @@ impl<A: App> World<A> {
         }
         machine.paused.remove(&end.conn);
         machine.held.remove(&end.conn);
-        self.note_left(end);
+        self.note_ended(end, false);
         let Some(machine) = self.machines.get_mut(end.machine) else { return false };
         let Some(id) = machine.links.remove(&end.conn) else {
             // A dial that was refused has no link.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::hand::Hand;
+use super::seal::Seals;
 use crate::conn_id::ConnId;
 use crate::wire::{FrameDecoder, NodeId, PathfindingMessage};
 
@@ -57,6 +58,8 @@ pub(super) struct Outside {
     pub(super) heard: BTreeSet<(NodeId, u64)>,
     /// What is read and written on each connection.
     pub(super) taps: BTreeMap<ConnId, Taps>,
+    /// What lies between that and the bytes.
+    pub(super) seals: Seals,
 }
 
 /// What cuts the two streams of a connection into messages.
@@ -67,7 +70,7 @@ pub(super) struct Taps {
 }
 
 impl Outside {
-    pub(super) fn new(outsider: Box<dyn Outsider>) -> Self {
+    pub(super) fn new(outsider: Box<dyn Outsider>, seals: Seals) -> Self {
         Self {
             is_honest: outsider.is_honest(),
             outsider: Some(outsider),
@@ -76,6 +79,7 @@ impl Outside {
             ids: BTreeSet::new(),
             heard: BTreeSet::new(),
             taps: BTreeMap::new(),
+            seals,
         }
     }
 }

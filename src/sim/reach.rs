@@ -6,37 +6,43 @@
 //! node at the end of a chain of links each of which stood long enough to carry it.
 //!
 //! Both ends of a new link between nodes that hold messages for each other are also owed what the
-//! other has got within the last minute, once the link has stood for a while and neither has anything
-//! left to say on it. Where strangers are about, that is not asked: whoever makes up the number of a
-//! message keeps it from those who have missed it, and py2p nodes know no numbers.
+//! other has got within the last minute, with its number, once the link has stood for a while and
+//! neither has anything left to say on it. Py2p nodes know no numbers, so that a node cannot hold what
+//! has come through them. And where somebody is about who makes up numbers, it is not asked: that
+//! keeps a message from those who have missed it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::app::App;
 use super::ledger::{Content, Origin};
-use super::link::{End, LinkId};
+use super::link::{End, LinkId, Pipe};
 use super::machine::Machine;
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
+use crate::node::bounds::{MAX_AGE, MAX_AHEAD};
 use crate::node::{Node, PKCS1};
 use crate::time::Instant;
+use crate::wire::NodeId;
 
-/// For how long nodes hold what they have got for whoever they meet next: a little less than they
-/// do, for what is told late. PROTOCOL.md §5.7.
-const RETENTION: Duration = Duration::from_secs(58);
+/// How much sooner than a node forgets what it holds for whoever it meets next, that is not asked of
+/// it any more: some is told late. PROTOCOL.md §5.7.
+const LATE: Duration = Duration::from_secs(2);
+
+/// When a byte is due that nobody can tell in the stream.
+const NEVER: u64 = u64::MAX;
 
 /// How long a new link may stand before the two ends have told each other what they hold: a node
 /// that comes back answers its neighbors one after the other, and may wait ten seconds for each.
 const SETTLING: Duration = Duration::from_secs(120);
 
 /// How old a message is at most that still has the time for that before it is too old to be taken.
-const MAX_AGE: u64 = 60;
+const YOUNG: u64 = MAX_AGE / 2;
 
-/// A broadcast that the reader of a pipe must have.
+/// A message that the reader of a pipe must have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owed {
-    content: usize,
+    pub(super) content: usize,
     /// How many bytes of the pipe it has read by then.
     due: u64,
 }
@@ -46,12 +52,24 @@ pub(super) struct Owed {
 pub(super) struct Meeting {
     /// When each end made the other its neighbor.
     joined_at: [Option<Instant>; 2],
+    /// What had kept each from telling others, or from being told, before that.
+    hindrances: [u64; 2],
     /// By the side that is to send it.
-    owed: Vec<(usize, usize)>,
+    owed: Vec<(usize, Known)>,
 }
 
-/// The broadcasts that a machine has lately come to hold, and when.
-pub(super) type Held = VecDeque<(usize, Instant)>;
+/// A broadcast that a machine has lately come to hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    content: usize,
+    /// When.
+    at: Instant,
+    /// How many messages had made room for others by then.
+    displaced: u64,
+}
+
+/// The broadcasts that a machine has lately come to hold, the oldest first.
+pub(super) type Held = VecDeque<Known>;
 
 impl<A: App> World<A> {
     /// A node has done its turn: what it has come to hold in it, its neighbors are owed.
@@ -63,17 +81,39 @@ impl<A: App> World<A> {
         let now = self.now;
         let Some(machine) = self.machines.get_mut(index) else { return };
         let Some(node) = &machine.node else { return };
-        machine.known.extend(contents.iter().map(|content| (*content, now)));
-        while machine.known.front().is_some_and(|(_, at)| now.since(*at) > RETENTION) {
+        let (displaced, retention) = (node.stats().catch_up.displaced, retention(node));
+        machine.known.extend(contents.iter().map(|&content| Known { content, at: now, displaced }));
+        while machine.known.front().is_some_and(|known| now.since(known.at) > retention) {
             machine.known.pop_front();
         }
-        // Under RSA what is written waits for the work on it.
-        if !self.is_uniform || machine.config.protocol.encryption() == PKCS1 {
+        if !self.is_uniform {
             return;
         }
         let conns = node.routing_table().map(|info| (info.conn, info.traffic.refused));
         for (conn, refused) in conns.collect::<Vec<_>>() {
             self.owe(index, conn, refused, &contents);
+        }
+    }
+
+    /// A neighbor is owed a message to it alone that a node has queued for it.
+    pub(super) fn owe_whisper(&mut self, index: NodeIndex, to: &NodeId, content: usize) {
+        let Some(node) = self.node(index).filter(|_| self.is_uniform) else { return };
+        let Some(conn) = node.routing_table().find(|info| info.id == *to) else { return };
+        self.owe_on(index, conn.conn, &[content]);
+    }
+
+    fn owe_on(&mut self, index: NodeIndex, conn: ConnId, contents: &[usize]) {
+        let Some(machine) = self.machines.get(index) else { return };
+        let is_rsa = machine.config.protocol.encryption() == PKCS1;
+        let Some((id, side, link)) = self.link_of(index, conn) else { return };
+        let Some(pipe) = link.pipes.get_mut(side) else { return };
+        // Under RSA what is written waits for the work on it.
+        let due = if is_rsa { NEVER } else { pipe.written_len };
+        pipe.owed.extend(contents.iter().map(|content| Owed { content: *content, due }));
+        let oldest = pipe.owed.front().map(|owed| owed.content).filter(|_| is_rsa);
+        if oldest.is_some_and(|content| !self.lacks(id, side, content)) {
+            let pipe = self.link_of(index, conn).and_then(|(_, _, link)| link.pipes.get_mut(side));
+            pipe.and_then(|pipe| pipe.owed.pop_front());
         }
     }
 
@@ -94,10 +134,9 @@ impl<A: App> World<A> {
             if std::mem::replace(&mut pipe.refused, refused) < refused {
                 return;
             }
-            let due = pipe.written_len;
-            pipe.owed.extend(contents.iter().map(|content| Owed { content: *content, due }));
             pipe.first_place = pipe.first_place.or(first);
         }
+        self.owe_on(index, conn, contents);
     }
 
     /// The reader of a pipe has taken what arrived: it has what it was owed by then.
@@ -119,38 +158,60 @@ impl<A: App> World<A> {
     }
 
     fn judge_owed(&mut self, id: LinkId, side: usize, index: usize) {
-        let Some(link) = self.links.get(&id) else { return };
+        if !self.lacks(id, side, index) {
+            return;
+        }
+        let (Some(link), Some(content)) = (self.links.get(&id), self.ledger.content(index)) else {
+            return;
+        };
         let (Some(writer), Some(reader)) = (link.ends.get(side), link.ends.get(1 - side)) else {
             return;
         };
-        let Some(content) = self.ledger.content(index) else { return };
-        // What was sent twice, or may have been made by a stranger, is not told apart from here.
-        let Some(origin) = content.origin() else { return };
+        let (sender, writer) = (content.origin().map_or(0, |origin| origin.life.0), writer.machine);
+        let fault = format!(
+            "G3 broken: has not got what n{sender} sent, though n{writer} had it and their link \
+            carried it"
+        );
+        self.fail(reader.machine, &fault);
+    }
+
+    /// Whether the reader of a pipe has not got a message that it has been sent there and must have
+    /// taken.
+    pub(super) fn lacks(&self, id: LinkId, side: usize, index: usize) -> bool {
+        let Some(link) = self.links.get(&id) else { return false };
+        let (Some(writer), Some(reader)) = (link.ends.get(side), link.ends.get(1 - side)) else {
+            return false;
+        };
+        let Some(content) = self.ledger.content(index) else { return false };
+        // What may have been made by a stranger, or has equals and no number, is not told apart from
+        // here.
+        let Some(origin) = content.origin() else { return false };
+        let tells_apart = |end: &End| {
+            self.machines.get(end.machine).is_some_and(|machine| machine.config.extension)
+        };
+        let is_told_apart = content.is_numbered_at((writer.machine, writer.life))
+            && link.ends.iter().all(tells_apart);
+        if content.has_equals() && !is_told_apart {
+            return false;
+        }
         if content.is_held_by((reader.machine, reader.life)) || self.is_own(content, reader) {
-            return;
+            return false;
         }
         // Nor is what a node has closed at once: it takes nothing of what it has not looked at.
         if !self.machines.get(reader.machine).is_some_and(|it| it.links.contains_key(&reader.conn))
         {
-            return;
+            return false;
         }
-        let Some(node) = self.node(reader.machine) else { return };
+        let Some(node) = self.node(reader.machine) else { return false };
         let is_leaving = link.pipes.get(1 - side).is_some_and(|back| back.is_finishing);
         if is_leaving && !self.is_neighbor(node, reader, writer) {
-            return;
+            return false;
         }
         let (sent, shown) = (origin.wall.as_secs(), node.wall(self.now).as_secs());
-        let is_in_time = sent + 119 >= shown && sent <= shown + 59;
+        let is_in_time = sent + MAX_AGE > shown && sent < shown + MAX_AHEAD;
         // A memory that is half full may have been full.
         let is_roomy = node.usage().seen_len < node.config().limits.max_seen_len / 2;
-        if is_in_time && is_roomy {
-            let (sender, writer) = (origin.life.0, writer.machine);
-            let fault = format!(
-                "G3 broken: has not got what n{sender} sent, though n{writer} had it and their \
-                link carried it"
-            );
-            self.fail(reader.machine, &fault);
-        }
+        is_in_time && is_roomy
     }
 
     /// Whether the node at an end sent this, in whatever life: where it keeps its id, it takes nothing
@@ -180,34 +241,45 @@ impl<A: App> World<A> {
     /// A node has made the other end of a connection its neighbor.
     pub(super) fn note_joined(&mut self, index: NodeIndex, conn: ConnId) {
         let now = self.now;
-        let is_owed = self.is_uniform && !self.has_outsiders;
+        let is_owed = self.is_uniform && !self.is_spoilt;
+        // It has been told, or was not, in the turn in which the two have met.
+        let before = self.machines.get(index).map_or(0, |machine| machine.hindrances);
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
         if let Some(joined_at) = link.meeting.joined_at.get_mut(side) {
             *joined_at = Some(now);
         }
+        if let Some(hindrances) = link.meeting.hindrances.get_mut(side) {
+            *hindrances = before;
+        }
         let is_met = link.meeting.joined_at.iter().all(Option::is_some);
         let ends = link.ends;
-        let extended = ends.iter().all(|end| {
-            let machine = self.machines.get(end.machine);
-            machine.is_some_and(|machine| machine.node.as_ref().is_some_and(holds_messages))
-        });
-        if !is_owed || !is_met || !extended {
+        if !is_owed || !is_met || ends.iter().any(|end| self.holder(end).is_none()) {
             return;
         }
         for (side, end) in ends.iter().enumerate() {
             let Some(machine) = self.machines.get(end.machine) else { continue };
+            let Some(retention) = machine.node.as_ref().map(retention) else { continue };
             let shown = self.wall(end.machine).as_secs();
-            let held = machine.known.iter().filter(|(_, at)| now.since(*at) < RETENTION);
-            let is_young = |content: &usize| {
-                let origin = self.ledger.content(*content).and_then(Content::origin);
-                origin.is_some_and(|origin| origin.wall.as_secs() + MAX_AGE >= shown)
+            let is_held = |known: &&Known| {
+                let content = self.ledger.content(known.content);
+                let content = content.filter(|it| it.is_numbered_at((end.machine, end.life)));
+                let origin = content.and_then(Content::origin);
+                let is_young = origin.is_some_and(|it| it.wall.as_secs() + YOUNG >= shown);
+                is_young && now.since(known.at) < retention
             };
-            let young = held.map(|(content, _)| *content).filter(is_young);
-            let owed: Vec<_> = young.map(|content| (side, content)).collect();
+            let owed: Vec<_> =
+                machine.known.iter().filter(is_held).map(|known| (side, *known)).collect();
             if let Some(link) = self.links.get_mut(&id) {
                 link.meeting.owed.extend(owed);
             }
         }
+    }
+
+    /// The node at an end, if it tells others what they have missed.
+    fn holder(&self, end: &End) -> Option<&Node> {
+        let node = self.node(end.machine)?;
+        let config = node.config();
+        (config.extension && config.limits.max_history_len > 0).then_some(node)
     }
 
     /// Where nothing is on its way on a new link, its ends have told each other what they hold.
@@ -227,28 +299,32 @@ impl<A: App> World<A> {
         if is_busy {
             return;
         }
-        for (side, content) in std::mem::take(&mut link.meeting.owed) {
-            self.judge_missed(id, side, content);
+        for (side, known) in std::mem::take(&mut link.meeting.owed) {
+            self.judge_missed(id, side, known);
         }
     }
 
-    fn judge_missed(&mut self, id: LinkId, side: usize, index: usize) {
+    fn judge_missed(&mut self, id: LinkId, side: usize, known: Known) {
         let Some(link) = self.links.get(&id) else { return };
         let (Some(writer), Some(reader)) = (link.ends.get(side), link.ends.get(1 - side)) else {
             return;
         };
-        let Some(content) = self.ledger.content(index) else { return };
+        let Some(content) = self.ledger.content(known.content) else { return };
         let is_owed = content.origin().is_some() && !self.is_own(content, reader);
-        // Whoever is not read for a while hears in time no more, and nobody tells what a node that has
-        // lost something to its limits since has held.
-        let could = link.meeting.joined_at.iter().flatten().all(|joined_at| {
-            link.ends.iter().all(|end| {
-                let machine = self.machines.get(end.machine);
-                machine.is_some_and(|it| it.released_at <= *joined_at && it.held.is_empty())
-            })
-        });
-        let holds = |end: &End| self.node(end.machine).is_some_and(holds_messages);
-        let is_owed = is_owed && could && link.ends.iter().all(holds);
+        // Whoever is not read for a while hears in time no more.
+        let joined_at = link.meeting.joined_at.iter().flatten().min();
+        let is_read =
+            |pipe: &Pipe| joined_at.is_some_and(|joined_at| pipe.released_at <= *joined_at);
+        // Limits are for what is not told: what has made room for others since it was held, and all
+        // that is told at a meeting in which something had to wait, or was not to be had any more.
+        let is_kept = self
+            .holder(writer)
+            .is_some_and(|node| node.stats().catch_up.displaced == known.displaced);
+        let before = &link.meeting.hindrances;
+        let is_free =
+            |(end, before): (&End, &u64)| self.holder(end).map(hindrances) == Some(*before);
+        let is_free = link.ends.iter().zip(before).all(is_free);
+        let is_owed = is_owed && link.pipes.iter().all(is_read) && is_kept && is_free;
         if is_owed && !content.is_held_by((reader.machine, reader.life)) {
             let writer = writer.machine;
             let fault = format!(
@@ -259,11 +335,14 @@ impl<A: App> World<A> {
     }
 }
 
-/// Whether a node tells others what they have missed, and nothing has kept it from that so far: its
-/// limits are for what is not told.
-fn holds_messages(node: &Node) -> bool {
-    let (limits, usage, missed) = (&node.config().limits, node.usage(), node.stats().catch_up);
-    let is_whole = missed.skipped + missed.throttled + missed.displaced == 0;
-    let is_roomy = usage.history_len < limits.max_history_len / 2;
-    node.config().extension && is_whole && is_roomy
+/// For how long a node is asked to hold what it has got for whoever it meets next.
+fn retention(node: &Node) -> Duration {
+    node.config().limits.history_time.saturating_sub(LATE)
+}
+
+/// How often something has kept a node from telling others what they have missed, or from being told.
+pub(super) fn hindrances(node: &Node) -> u64 {
+    let stats = node.stats();
+    let missed = &stats.catch_up;
+    missed.skipped + missed.throttled + missed.refused + stats.refused.out_of_memory
 }

@@ -122,7 +122,11 @@ impl Swarm {
             Deed::SlowDown => {
                 world.slow_down(node, Duration::from_millis(rng.random_range(1..=50)));
             }
-            Deed::Stop => world.stop(node),
+            Deed::Stop => {
+                // What a node has only just taken must go out as well.
+                drop(world.broadcast(node, &[format!("last words at {}", world.now())]));
+                world.stop(node);
+            }
             Deed::Squeeze => world.squeeze(node, rng.random_range(0..=100)),
             Deed::Doze => world.doze(node),
             Deed::Relax => world.relax(node),
@@ -169,9 +173,7 @@ impl Swarm {
         let other = world.id(rng.random_range(0..self.nodes));
         match (rng.random_range(0..4), other) {
             (0, Some(other)) => drop(world.whisper(node, &other, &[packet])),
-            (1, Some(other)) => {
-                world.call(node, |node, now| node.locate(now, &other).is_ok());
-            }
+            (1, Some(other)) => drop(world.locate(node, &other)),
             // A crashed node, and one without neighbors, says nothing.
             _ => drop(world.broadcast(node, &[packet])),
         }

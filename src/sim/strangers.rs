@@ -11,7 +11,7 @@ use super::storm::Faults;
 use super::swarm::Swarm;
 use super::world::World;
 use crate::conn_id::ConnId;
-use crate::node::PLAINTEXT;
+use crate::node::{PKCS1, PLAINTEXT};
 use crate::wire::NodeId;
 
 /// How many py2p nodes there are at most: what one has heard, it tells the others without end.
@@ -51,9 +51,9 @@ impl LateDraws {
         let attack = |_| Attack::ALL.get(rng.random_range(0..Attack::ALL.len())).copied();
         let is_bearable = |it: &Attack| *it != Attack::Flood || (is_quick && nodes <= 16);
         let attacks: Vec<Attack> = (0..count).filter_map(attack).filter(is_bearable).collect();
-        // Under an encryption nobody gets to say anything who does not speak it.
-        let is_open = encryption == PLAINTEXT;
-        let legacy = if is_open { legacy } else { 0 };
+        // Py2p nodes speak no TLS, and outsiders no RSA.
+        let legacy = if encryption == PLAINTEXT { legacy } else { 0 };
+        let attacks = if encryption == PKCS1 { Vec::new() } else { attacks };
         Self {
             squeezes,
             // What waits for more than a minute and is passed on then is new again to py2p nodes:
@@ -61,7 +61,7 @@ impl LateDraws {
             dozes: if legacy > 0 { 0 } else { dozes },
             faults: Faults { full_tables, slow_machines, stops, ..faults.clone() },
             legacy,
-            attacks: if is_open { attacks } else { Vec::new() },
+            attacks,
         }
     }
 }
@@ -116,7 +116,7 @@ impl Swarm {
                 id.is_some_and(|id| world.has_heard(legacy, id, &[format!("at last {node}")]))
             };
             if is_met && !ids.iter().enumerate().all(has_heard) {
-                world.fail(legacy, "has not heard everybody though no fault is left");
+                world.fail(legacy, "G3 broken: has not heard everybody without a fault left");
             }
         }
     }

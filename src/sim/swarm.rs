@@ -275,10 +275,10 @@ impl Swarm {
         for node in 0..self.nodes {
             let is_loss = |event: &Event| matches!(event, Event::PeerLost { .. });
             if world.app(node).events().iter().any(is_loss) {
-                world.fail(node, "has lost a neighbor before there was a fault");
+                world.fail(node, "G3 broken: has lost a neighbor before there was a fault");
             }
             if world.node(node).is_some_and(|node| node.routing_table().next().is_none()) {
-                world.fail(node, "has met nobody though there was no fault");
+                world.fail(node, "G3 broken: has met nobody though there was no fault");
             }
         }
     }
@@ -324,7 +324,8 @@ impl Swarm {
         for (node, messages) in all.iter().enumerate() {
             for packets in messages {
                 if let Err(error) = world.broadcast(node, packets) {
-                    world.fail(node, &format!("cannot broadcast though no fault is left: {error}"));
+                    let what = format!("G3 broken: cannot broadcast without a fault left: {error}");
+                    world.fail(node, &what);
                 }
             }
         }
@@ -334,7 +335,8 @@ impl Swarm {
             for to in (0..self.nodes).filter(|to| *to != from) {
                 let times = |packets: &Vec<_>| world.received(to, sender, packets);
                 if !messages.iter().all(|packets| self.is_heard(times(packets))) {
-                    world.fail(to, &format!("has not heard node {from} though no fault is left"));
+                    let what = format!("G3 broken: has not heard node {from} without a fault left");
+                    world.fail(to, &what);
                 }
             }
         }
@@ -352,12 +354,13 @@ impl Swarm {
 /// When nothing is left to be done, nothing is left undone.
 fn check_rest(world: &World, index: usize) {
     let Some(node) = world.node(index) else { return };
-    if node.pending_requests().count() > 0 {
-        world.fail(index, "has open questions at rest");
+    if node.pending_requests().count() > 0 || world.has_questions(index) {
+        world.fail(index, "G8 broken: has open questions at rest");
     }
     let waits = |info: &PeerInfo| info.backlog_len > 0 && !world.is_outside(index, info.conn);
     if let Some(info) = node.routing_table().find(waits) {
-        world.fail(index, &format!("has a backlog at rest: {} on {}", info.backlog_len, info.conn));
+        let (len, conn) = (info.backlog_len, info.conn);
+        world.fail(index, &format!("G5 broken: has a backlog at rest: {len} on {conn}"));
     }
 }
 

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::app::App;
+use super::ledger::Header;
 use super::trace::hash_of_packets;
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
@@ -84,12 +85,15 @@ impl<A: App> World<A> {
         let Some(outside) = machine.and_then(|machine| machine.outside.as_mut()) else { return };
         let tap = &mut outside.taps.entry(conn).or_default().written;
         for message in messages_in(tap, data) {
-            self.note_said(index, &message);
+            self.note_said(index, conn, &message);
         }
     }
 
-    fn note_said(&mut self, index: NodeIndex, message: &PathfindingMessage) {
+    fn note_said(&mut self, index: NodeIndex, conn: ConnId, message: &PathfindingMessage) {
         let now = self.now;
+        let link = self.link_of(index, conn).and_then(|(_, side, link)| link.ends.get(1 - side));
+        let reader = link.map(|reader| reader.machine);
+        let reader = reader.and_then(|reader| self.id(reader));
         let Some(machine) = self.machines.get_mut(index) else { return };
         let life = machine.life;
         let Some(outside) = &mut machine.outside else { return };
@@ -102,17 +106,22 @@ impl<A: App> World<A> {
             return;
         }
         let Ok(sender) = NodeId::parse(message.sender()) else { return };
-        let is_own = outside.ids.contains(&sender);
-        let is_first = match kind_of(message) {
-            Kind::Other => return,
-            Kind::Whisper => true,
+        let is_own = outside.ids.contains(&sender) && message.msg_type() == b"broadcast";
+        let header = |to| Header::new(sender, to, message.payload());
+        match kind_of(message) {
+            Kind::Other => {}
+            // To a machine without a node nobody listens.
+            Kind::Whisper if reader.is_none() => {}
+            Kind::Whisper => self.ledger.note_sent(now, header(reader)),
             // What it passes on was said by others.
-            Kind::Broadcast if outside.is_honest && !is_own => return,
-            Kind::Broadcast if outside.is_honest && message.msg_type() != b"broadcast" => return,
-            Kind::Broadcast => self.ledger.mark(mark_of(message)),
-        };
-        if is_first {
-            self.ledger.note_sent(now, sender, message.payload().skip(1));
+            Kind::Broadcast if outside.is_honest && !is_own => {
+                self.ledger.note_echoed(&header(None));
+            }
+            Kind::Broadcast => {
+                if self.ledger.mark(mark_of(message)) {
+                    self.ledger.note_sent(now, header(None));
+                }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use super::check;
 use super::conduct::Frame;
 use super::link::End;
 use super::machine::Machine;
+use super::reach::hindrances;
 use super::trace::{Line, What};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
@@ -31,8 +32,10 @@ impl<A: App> World<A> {
         }
         let Some(node) = machine.node.as_mut() else { return };
         let before = machine.reading;
-        if let Input::Received { conn, .. } | Input::Continue { conn } = input {
-            machine.reading = Some(conn);
+        match input {
+            Input::Received { conn, .. } | Input::Continue { conn } => machine.reading = Some(conn),
+            Input::Closed { conn, .. } => machine.account.note_end(conn),
+            _ => {}
         }
         node.handle_input(now, input);
         self.after_turn(index);
@@ -67,9 +70,11 @@ impl<A: App> World<A> {
         let (Some(node), Some(app)) = (machine.node.as_mut(), machine.app.as_mut()) else { return };
         let mut context = Context::new(node, now, &mut self.ledger);
         app.on_event(&mut context, event);
-        if let Some(at) = context.wake_at {
+        let (wake_at, asked) = (context.wake_at, context.asked);
+        if let Some(at) = wake_at {
             self.agenda.push(at, Step::Wake { machine: index, life });
         }
+        self.enter_questions(index, asked);
         if let Some(fault) = fault {
             self.fail(index, &fault);
         }
@@ -86,9 +91,11 @@ impl<A: App> World<A> {
         let (Some(node), Some(app)) = (machine.node.as_mut(), machine.app.as_mut()) else { return };
         let mut context = Context::new(node, now, &mut self.ledger);
         app.on_wake(&mut context);
-        if let Some(at) = context.wake_at {
+        let (wake_at, asked) = (context.wake_at, context.asked);
+        if let Some(at) = wake_at {
             self.agenda.push(at, Step::Wake { machine: index, life });
         }
+        self.enter_questions(index, asked);
         self.after_turn(index);
     }
 
@@ -164,16 +171,17 @@ impl<A: App> World<A> {
         if is_memory_due {
             machine.turns_unchecked = 0;
         }
-        let stats = node.stats();
-        let fault = check::check_told(node, machine.neighbors.len())
+        machine.hindrances = hindrances(node);
+        let (stats, given_len) = (node.stats(), machine.account.given_len);
+        let has_changed = std::mem::take(&mut machine.has_new_neighbors);
+        let fault = check::check_told(node, &machine.neighbors, has_changed)
             .and_then(|()| check::check_sums(node))
+            .and_then(|()| machine.account.check(node))
             .and_then(|()| check::check_usage(node))
             .and_then(|()| if is_memory_due { node.check_memory() } else { Ok(()) })
             .and_then(|()| check::check_traffic(node, machine.most_links, has_outsiders))
             .and_then(|()| check::check_missed(node, self.now.since(Instant::ZERO)))
-            .and_then(|()| {
-                check::check_streams(&stats, machine.given_len, is_uniform && !has_outsiders)
-            })
+            .and_then(|()| check::check_streams(&stats, given_len, is_uniform && !has_outsiders))
             .err();
         if let Some(fault) = fault {
             self.fail(index, &fault);
@@ -235,7 +243,12 @@ impl<A: App> World<A> {
 
     fn carry_out_output(&mut self, index: NodeIndex, output: Output) {
         match output {
-            Output::Dial { conn, addr } => self.start_dial(index, conn, addr),
+            Output::Dial { conn, addr } => {
+                if let Some(machine) = self.machines.get_mut(index) {
+                    machine.account.note_dial(conn);
+                }
+                self.start_dial(index, conn, addr);
+            }
             Output::Transmit { conn, data } => {
                 let what = What::Out(conn, data.len());
                 self.trace.push(Line { at: self.now, node: Some(index), what });
@@ -260,10 +273,18 @@ impl<A: App> World<A> {
             Output::ReleaseRead { conn } => {
                 let Some(machine) = self.machines.get_mut(index) else { return };
                 machine.held.remove(&conn);
-                machine.released_at = self.now;
+                let now = self.now;
+                if let Some((_, side, link)) = self.link_of(index, conn) {
+                    if let Some(pipe) = link.pipes.get_mut(1 - side) {
+                        pipe.released_at = now;
+                    }
+                }
                 self.plan_reading(index, conn);
             }
             Output::Close { conn, mode } => {
+                if let Some(machine) = self.machines.get_mut(index) {
+                    machine.account.note_end(conn);
+                }
                 let how = if mode == CloseMode::Flush { "close" } else { "abort" };
                 self.note(index, format_args!("{conn} {how}"));
                 self.close(index, conn, mode);

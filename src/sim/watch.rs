@@ -5,18 +5,38 @@ use std::time::Duration;
 use super::app::App;
 use super::check;
 use super::conduct::is_broadcast;
-use super::ledger::Life;
-use super::link::{End, LinkId, Pipe};
+use super::ledger::{Header, Life, number_of};
+use super::link::{End, LinkId};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
-use crate::event::{Delivery, Event};
+use crate::event::{Delivery, Event, PeerInfo, SendReport};
 use crate::node::PKCS1;
+use crate::time::Instant;
 use crate::wire::{NodeId, RequestId};
 
 /// How much later than its limits a node may do something: its own timers are coarser than the
 /// world's.
 const SLACK: Duration = Duration::from_secs(1);
+
+/// Something that a node has been asked to find out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    /// When.
+    at: Instant,
+    /// The message that waits for the outcome, and for whom it is.
+    errand: Option<(NodeId, usize)>,
+}
+
+/// How much was ever written to a neighbor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    id: NodeId,
+    conn: ConnId,
+    /// `None` while it cannot be told: the link is gone and the node does not know it, or what is
+    /// written waits for the work on it, as under RSA.
+    len: Option<u64>,
+}
 
 impl<A: App> World<A> {
     /// Enters an event.
@@ -25,6 +45,9 @@ impl<A: App> World<A> {
     ///
     /// What is wrong with it.
     pub(super) fn enter(&mut self, index: NodeIndex, event: &Event) -> Result<(), String> {
+        if let Some(machine) = self.machines.get_mut(index) {
+            machine.account.note_event(event);
+        }
         match event {
             Event::Message(delivery) => self.enter_delivery(index, delivery)?,
             Event::PeerJoined(info) => {
@@ -34,11 +57,17 @@ impl<A: App> World<A> {
             Event::PeerLost { id, reason } => {
                 self.enter_neighbor(index, *id, false)?;
                 if let CloseReason::Stalled { unsent_len } = reason {
-                    self.check_unsent(index, *unsent_len)?;
+                    self.check_unsent(index, id, *unsent_len)?;
                 }
             }
-            Event::LocateDone { request_id, .. } | Event::WhisperDone { request_id, .. } => {
+            Event::LocateDone { request_id, .. } => {
                 self.enter_outcome(index, *request_id)?;
+            }
+            Event::WhisperDone { request_id, outcome } => {
+                let errand = self.enter_outcome(index, *request_id)?;
+                if let (Some((to, content)), Ok(())) = (errand, outcome) {
+                    self.owe_whisper(index, &to, content);
+                }
             }
             _ => {}
         }
@@ -50,6 +79,7 @@ impl<A: App> World<A> {
     /// G5: no neighbor comes or goes without an event, and none does twice.
     fn enter_neighbor(&mut self, index: NodeIndex, id: NodeId, joins: bool) -> Result<(), String> {
         let Some(machine) = self.machines.get_mut(index) else { return Ok(()) };
+        machine.has_new_neighbors = true;
         let neighbors = &mut machine.neighbors;
         let is_news = if joins { neighbors.insert(id) } else { neighbors.remove(&id) };
         if is_news {
@@ -66,12 +96,15 @@ impl<A: App> World<A> {
         let from = reading.map(|(_, _, writer)| (writer.machine, writer.life)).or(known);
         let conn = self.machines.get(index).and_then(|machine| machine.reading);
         let party = reading.zip(conn).map(|((_, _, writer), conn)| self.party(writer, conn));
-        let packets = delivery.message.payload().skip(1);
+        let is_broadcast = is_broadcast(&delivery.message);
+        let to = self.id(index).filter(|_| !is_broadcast);
+        let header = Header::new(delivery.sender, to, delivery.message.payload());
+        let number = number_of(&delivery.message);
         let Some(machine) = self.machines.get_mut(index) else { return Ok(()) };
         machine.conduct.note_taken(party.or(known), &delivery.message);
         let receiver = (index, machine.life);
-        let entered = self.ledger.note_delivered(now, receiver, delivery.sender, from, packets)?;
-        if !is_broadcast(&delivery.message) {
+        let entered = self.ledger.note_delivered(now, receiver, header, number, from)?;
+        if !is_broadcast {
             return Ok(());
         }
         self.ledger.note_fresh(index, entered.content);
@@ -125,38 +158,79 @@ impl<A: App> World<A> {
     }
 
     /// G5: what a node says that a neighbor did not take waits for it indeed.
-    fn check_unsent(&mut self, index: NodeIndex, unsent_len: usize) -> Result<(), String> {
+    fn check_unsent(
+        &mut self,
+        index: NodeIndex,
+        id: &NodeId,
+        unsent_len: usize,
+    ) -> Result<(), String> {
         let Some(machine) = self.machines.get(index) else { return Ok(()) };
-        let conns: Vec<_> = machine.links.keys().copied().collect();
-        let is_waiting = conns.into_iter().any(|conn| {
-            let found = self.link_of(index, conn);
-            let pipe = found.and_then(|(_, side, link)| link.pipes.get(side));
-            pipe.is_some_and(|pipe| pipe.waiting_len == unsent_len)
+        let is_waiting = machine.links.iter().any(|(conn, link)| {
+            let Some(link) = self.links.get(link) else { return false };
+            let side = link.side(index, *conn);
+            let pipe = link.pipes.get(side);
+            let is_its = link.ends.get(1 - side).is_some_and(|end| self.goes_by(end, id));
+            is_its && pipe.is_some_and(|pipe| pipe.waiting_len == unsent_len)
         });
         if is_waiting {
             return Ok(());
         }
-        Err(format!("G5 broken: {unsent_len} bytes reported unsent that wait on no connection"))
+        let id = id.short();
+        Err(format!("G5 broken: {unsent_len} bytes reported unsent that do not wait for {id}"))
     }
 
-    /// G8: a question has one outcome.
-    fn enter_outcome(&mut self, index: NodeIndex, id: RequestId) -> Result<(), String> {
-        let Some(machine) = self.machines.get_mut(index) else { return Ok(()) };
-        machine.questions.remove(&id);
+    /// Whether whoever is at an end goes by a name there.
+    fn goes_by(&self, end: &End, id: &NodeId) -> bool {
+        match self.outside(end.machine) {
+            Some(outside) => outside.ids.contains(id),
+            None => self.ledger.life_of(id) == Some((end.machine, end.life)),
+        }
+    }
+
+    /// G8: a question has one outcome. Returns what waits for it.
+    fn enter_outcome(
+        &mut self,
+        index: NodeIndex,
+        id: RequestId,
+    ) -> Result<Option<(NodeId, usize)>, String> {
+        let Some(machine) = self.machines.get_mut(index) else { return Ok(None) };
+        let question = machine.questions.remove(&id);
         if machine.outcomes.insert(id) {
-            return Ok(());
+            return Ok(question.and_then(|question| question.errand));
         }
         Err(format!("G8 broken: a second outcome of {id}"))
     }
 
     /// A node's user has called it, and may have asked something.
     pub(super) fn note_questions(&mut self, index: NodeIndex) {
+        let asked = self.node(index).map(|node| node.pending_requests().collect());
+        self.enter_questions(index, asked.unwrap_or_default());
+    }
+
+    pub(super) fn enter_questions(&mut self, index: NodeIndex, asked: Vec<RequestId>) {
+        for id in asked {
+            self.enter_question(index, id, None);
+        }
+    }
+
+    /// A call has returned the name of a question, which may have its outcome already.
+    pub(super) fn enter_question(
+        &mut self,
+        index: NodeIndex,
+        id: RequestId,
+        errand: Option<(NodeId, usize)>,
+    ) {
         let now = self.now;
         let Some(machine) = self.machines.get_mut(index) else { return };
-        let Some(node) = &machine.node else { return };
-        for id in node.pending_requests() {
-            machine.questions.entry(id).or_insert(now);
+        if !machine.outcomes.contains(&id) {
+            let question = machine.questions.entry(id).or_insert(Question { at: now, errand });
+            question.errand = question.errand.or(errand);
         }
+    }
+
+    /// G8: whether a node owes its user the outcome of a question.
+    pub(super) fn has_questions(&self, index: NodeIndex) -> bool {
+        self.machines.get(index).is_some_and(|machine| !machine.questions.is_empty())
     }
 
     /// What a node must have done by now: it has had a turn for its timers.
@@ -166,24 +240,27 @@ impl<A: App> World<A> {
         let Some(node) = &machine.node else { return Ok(()) };
         let limits = &node.config().limits;
         let patience = limits.locate_timeout + SLACK;
-        if let Some((id, _)) = machine.questions.iter().find(|(_, at)| now.since(**at) > patience) {
+        let is_late = |(_, question): &(_, &Question)| now.since(question.at) > patience;
+        if let Some((id, _)) = machine.questions.iter().find(is_late) {
             return Err(format!("G8 broken: no outcome of {id} within its time"));
         }
         let patience = limits.stall_timeout + SLACK;
-        // Whoever is not read may wait for that before it reads.
-        let is_stalled = |pipe: &Pipe| {
-            let since = pipe.progress_at.max(machine.released_at);
-            pipe.waiting_len > 0 && now.since(since) > patience
-        };
         for info in node.routing_table() {
             let link = machine.links.get(&info.conn).and_then(|id| self.links.get(id));
-            let pipe = link.and_then(|link| link.pipes.get(link.side(index, info.conn)));
-            if pipe.is_some_and(is_stalled) && !machine.is_held(info.conn) {
+            let is_stalled = link.is_some_and(|link| {
+                let [one, other] = &link.pipes;
+                let is_first = link.side(index, info.conn) == 0;
+                let (out, back) = if is_first { (one, other) } else { (other, one) };
+                // Whoever is not read may wait for that before it reads.
+                let since = out.progress_at.max(back.released_at);
+                out.waiting_len > 0 && now.since(since) > patience
+            });
+            if is_stalled && !machine.is_held(info.conn) {
                 return Err(format!("G5 broken: keeps {} that takes nothing", info.conn));
             }
             // The question is put off by one interval where something waits when it is due.
             if self.is_silent(index, info.conn, limits.ping_interval * 2 + limits.ping_timeout) {
-                return Err(format!("keeps {} that gives no sign of life", info.conn));
+                return Err(format!("G5 broken: keeps {} that gives no sign of life", info.conn));
             }
         }
         Ok(())
@@ -203,51 +280,71 @@ impl<A: App> World<A> {
         let (Some(out), Some(back)) = (link.pipes.get(side), link.pipes.get(1 - side)) else {
             return false;
         };
-        let heeded_at = machine.stood_at.max(machine.released_at);
+        let heeded_at = machine.stood_at.max(back.released_at);
         let alive_at = back.read_at.max(out.full_at).max(heeded_at);
         link.ends.iter().all(answers) && self.now.since(alive_at) > patience + SLACK
     }
 
-    /// How many bytes were ever written to each neighbor, and on which connection, while that can be
-    /// told: `None` where the link is gone and the node does not know it.
-    pub(super) fn written(&self, index: NodeIndex) -> Vec<(ConnId, Option<u64>)> {
+    /// How much was ever written to each neighbor, in the order of their ids.
+    pub(super) fn written(&self, index: NodeIndex) -> Vec<Written> {
         let Some(machine) = self.machines.get(index) else { return Vec::new() };
         let Some(node) = &machine.node else { return Vec::new() };
-        // Under RSA what is written waits for the work on it.
-        if machine.config.protocol.encryption() == PKCS1 {
-            return Vec::new();
-        }
+        let is_rsa = machine.config.protocol.encryption() == PKCS1;
         let written = |conn| {
             let link = self.links.get(machine.links.get(&conn)?)?;
-            Some(link.pipes.get(link.side(index, conn))?.written_len)
+            let pipe = link.pipes.get(link.side(index, conn)).filter(|_| !is_rsa)?;
+            Some(pipe.written_len)
         };
-        node.routing_table().map(|info| (info.conn, written(info.conn))).collect()
+        let of_neighbor =
+            |info: PeerInfo| Written { id: info.id, conn: info.conn, len: written(info.conn) };
+        node.routing_table().map(of_neighbor).collect()
     }
 
-    /// G5: a broadcast is queued for each neighbor, or the report names those for whom it is not.
-    pub(super) fn check_report(
-        &self,
-        index: NodeIndex,
-        before: &[(ConnId, Option<u64>)],
-        queued: usize,
-        refused: usize,
-    ) {
+    /// What was written to each neighbor before and now, where those are the same by the same
+    /// connections. One may have gone meanwhile that took too much memory, with what was queued for
+    /// it, and another to the same neighbor have come in its place.
+    fn written_since(&self, index: NodeIndex, before: &[Written]) -> Option<Vec<(NodeId, bool)>> {
         let after = self.written(index);
-        // One may have gone meanwhile that took too much memory, with what was queued for it, and
-        // another to the same neighbor have come in its place.
-        let conn = |(conn, _): &(ConnId, _)| *conn;
-        if before.is_empty() || !before.iter().map(conn).eq(after.iter().map(conn)) {
-            return;
+        let conn = |written: &Written| written.conn;
+        if !before.iter().map(conn).eq(after.iter().map(conn)) {
+            return None;
         }
-        let totals = before.iter().zip(&after).map(|((_, before), (_, after))| (before, after));
-        let more = totals.filter(|(before, after)| after.is_none() || before < after).count();
-        if queued + refused != after.len() || more < queued {
-            let count = after.len();
+        let has_grown = |(before, after): (&Written, &Written)| {
+            (after.id, after.len.is_none() || before.len < after.len)
+        };
+        Some(before.iter().zip(&after).map(has_grown).collect())
+    }
+
+    /// G5: a broadcast is queued for each neighbor, or the report names it.
+    pub(super) fn check_report(&self, index: NodeIndex, before: &[Written], report: &SendReport) {
+        let Some(neighbors) = self.written_since(index, before) else { return };
+        let mut refused: Vec<NodeId> = report.refused().iter().map(|(id, _)| *id).collect();
+        let (queued, named) = (report.queued(), refused.len());
+        refused.sort_unstable();
+        refused.dedup();
+        let is_refused = |id: &NodeId| refused.binary_search(id).is_ok();
+        let untold = neighbors.iter().find(|(id, has_grown)| !has_grown && !is_refused(id));
+        let known = neighbors.iter().filter(|(id, _)| is_refused(id)).count();
+        let count = neighbors.len();
+        if let Some((id, _)) = untold {
+            let id = id.short();
+            self.fail(index, &format!("G5 broken: a report says that {id} is sent what it is not"));
+        }
+        if queued + named != count || known != named {
             let fault = format!(
-                "G5 broken: reports {queued} queued and {refused} refused, of {count} neighbors, \
-                where {more} were written to"
+                "G5 broken: reports {queued} queued and {named} refused, of {count} neighbors, of \
+                whom it names {known}"
             );
             self.fail(index, &fault);
+        }
+    }
+
+    /// G5: a whisper that a node says is queued for a neighbor is.
+    pub(super) fn check_whisper(&self, index: NodeIndex, before: &[Written], to: &NodeId) {
+        let Some(neighbors) = self.written_since(index, before) else { return };
+        if !neighbors.iter().any(|(id, has_grown)| id == to && *has_grown) {
+            let to = to.short();
+            self.fail(index, &format!("G5 broken: says that {to} is sent what it is not"));
         }
     }
 }

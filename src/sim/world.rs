@@ -7,14 +7,16 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::account::Account;
 use super::agenda::{Agenda, Step};
 use super::app::{App, Recorder};
 use super::check;
 use super::conduct::Conduct;
 #[cfg(feature = "rsa")]
 use super::keys::Keys;
-use super::ledger::Ledger;
+use super::ledger::{Header, Ledger};
 use super::link::{Link, LinkId};
+
 use super::machine::{Machine, addr_of};
 use super::options::LinkOptions;
 use super::topology::Topology;
@@ -24,7 +26,7 @@ use crate::error::SendError;
 use crate::event::SendReport;
 use crate::node::{Config, Node, Whispered};
 use crate::time::{Instant, UnixTime};
-use crate::wire::{NodeId, Protocol};
+use crate::wire::{NodeId, Protocol, RequestId};
 
 /// Names a node of a world: the first added is 0.
 pub type NodeIndex = usize;
@@ -57,6 +59,8 @@ pub struct World<A = Recorder> {
     pub(super) is_uniform: bool,
     /// Whether there are machines without nodes.
     pub(super) has_outsiders: bool,
+    /// Whether one of them may make up the numbers of messages.
+    pub(super) is_spoilt: bool,
     /// The scenario that this world lives through, as a line, where it is one.
     pub(super) scenario: String,
 }
@@ -104,6 +108,7 @@ impl<A: App> World<A> {
             frames: 0,
             is_uniform: true,
             has_outsiders: false,
+            is_spoilt: false,
             scenario: String::new(),
         }
     }
@@ -164,11 +169,33 @@ impl<A: App> World<A> {
         to: &NodeId,
         packets: &[P],
     ) -> Result<Whispered, SendError> {
-        let id = self.id(from).ok_or(SendError::Closed)?;
+        let sender = self.id(from).ok_or(SendError::Closed)?;
+        let written = self.written(from);
         let called = self.call(from, |node, now| node.whisper(now, to, packets));
         let whispered = called.unwrap_or(Err(SendError::Closed))?;
-        self.ledger.note_sent(self.now, id, packets.iter().map(AsRef::as_ref));
+        let times = (self.now, self.node(from).map_or(DAWN, |node| node.wall(self.now)));
+        let header = Header::of_user(sender, Some(*to), packets);
+        let content = self.ledger.note_own(times, header, None, true);
+        match whispered {
+            Whispered::Queued => {
+                self.check_whisper(from, &written, to);
+                self.owe_whisper(from, to, content);
+            }
+            Whispered::Locating(id) => self.enter_question(from, id, Some((*to, content))),
+        }
         Ok(whispered)
+    }
+
+    /// Asks a node where another one is.
+    ///
+    /// # Errors
+    ///
+    /// The node's; [`SendError::Closed`] where it is crashed or paused.
+    pub fn locate(&mut self, from: NodeIndex, wanted: &NodeId) -> Result<RequestId, SendError> {
+        let called = self.call(from, |node, now| node.locate(now, wanted));
+        let id = called.unwrap_or(Err(SendError::Closed))?;
+        self.enter_question(from, id, None);
+        Ok(id)
     }
 
     /// Sends packets from a node to everybody.
@@ -185,11 +212,11 @@ impl<A: App> World<A> {
         let report = self
             .call(from, |node, now| node.broadcast(now, packets))
             .unwrap_or(Err(SendError::Closed))?;
-        self.check_report(from, &written, report.queued(), report.refused().len());
+        self.check_report(from, &written, &report);
         if let Some(node) = self.node(from) {
-            let (times, id) = ((self.now, node.wall(self.now)), node.id());
-            let packets = packets.iter().map(AsRef::as_ref);
-            self.ledger.note_broadcast(times, id, true, packets);
+            let times = (self.now, node.wall(self.now));
+            let (header, number) = (Header::of_user(node.id(), None, packets), node.last_number());
+            self.ledger.note_own(times, header, number, true);
             self.owe_fresh(from);
         }
         Ok(report)
@@ -261,8 +288,9 @@ impl<A: App> World<A> {
         sender: NodeId,
         packets: &[P],
     ) -> usize {
-        let life = self.machines.get(index).map_or(0, |machine| machine.life);
-        self.ledger.got((index, life), sender, packets.iter().map(AsRef::as_ref))
+        let receiver = (index, self.machines.get(index).map_or(0, |machine| machine.life));
+        let got = |to| self.ledger.got(receiver, &Header::of_user(sender, to, packets));
+        got(None) + self.id(index).map_or(0, |to| got(Some(to)))
     }
 
     /// The number of deliveries so far.
@@ -325,7 +353,8 @@ impl<A: App> World<A> {
         machine.farewell = None;
         machine.neighbors.clear();
         machine.questions.clear();
-        machine.given_len = 0;
+        machine.hindrances = 0;
+        machine.account = Account::default();
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
                 let id = node.id();

@@ -78,6 +78,40 @@ fn a_mesh_under_tls_lives_through_cuts_and_a_crash_and_repeats_but_for_its_bytes
     }
 }
 
+/// Hostile peers are members there: they have a key, and say what they do inside TLS.
+#[cfg(feature = "tls")]
+#[test]
+fn no_member_of_a_mesh_under_tls_keeps_a_message_from_anybody_or_brings_one_twice() {
+    use rs2p::sim::Attack;
+    use rs2p::{Event, Signatures};
+
+    let mut joined = Vec::new();
+    for attack in Attack::ALL {
+        let mut world = tls_world(4, Signatures::WhereProven);
+        world.link(&Topology::Ring);
+        settle(&mut world);
+        world.add_attacker(attack, &[0, 2]);
+        let ids: Vec<_> = (0..4).map(|node| world.id(node).unwrap()).collect();
+        for round in 0..8 {
+            for (node, id) in ids.iter().enumerate() {
+                let text = format!("{round} of {node}");
+                world.broadcast(node, &[&text]).unwrap();
+                world.run_for(5 * SECOND);
+                for other in (0..4).filter(|other| *other != node) {
+                    assert_eq!(world.received(other, *id, &[&text]), 1, "{attack}: {text}");
+                }
+            }
+        }
+        let is_stranger = |event: &Event| matches!(event, Event::PeerJoined(info) if info.is_authenticated && !ids.contains(&info.id));
+        if world.app(0).events().iter().any(is_stranger) {
+            joined.push(attack);
+        }
+    }
+    for attack in [Attack::Sink, Attack::Resend, Attack::Gossip, Attack::EmptyFrames] {
+        assert!(joined.contains(&attack), "{attack} is not among {joined:?}");
+    }
+}
+
 /// Swarms draw every encryption, and what is drawn repeats.
 #[cfg(all(feature = "rsa", feature = "tls"))]
 #[test]

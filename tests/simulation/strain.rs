@@ -75,6 +75,28 @@ fn t39_a_node_that_is_closed_has_told_everybody_what_it_said() {
     }
 }
 
+#[cfg(feature = "rsa")]
+#[test]
+fn t39_a_node_under_rsa_that_is_closed_says_what_waits_for_its_turn_first() {
+    let mut world = World::new(5);
+    for _ in 0..2 {
+        let mut config = rs2p::Config::new(rs2p::Protocol::new("mesh", "PKCS1_v1.5"));
+        config.limits.max_outgoing = 0;
+        world.add(config, rs2p::sim::Recorder::default());
+    }
+    world.connect(0, 1);
+    settle(&mut world);
+    let (id, other) = (world.id(0).unwrap(), world.id(1).unwrap());
+    let long = "x".repeat(20_000);
+    world.broadcast(0, &[format!("for all {long}")]).unwrap();
+    world.whisper(0, &other, &[format!("for you {long}")]).unwrap();
+    world.stop(0);
+    world.run_for(10 * SECOND);
+    for text in ["for all", "for you"] {
+        assert_eq!(world.received(1, id, &[format!("{text} {long}")]), 1, "{text}");
+    }
+}
+
 #[test]
 fn t39_what_a_closed_node_could_not_send_is_told() {
     let mut world = World::new(4);

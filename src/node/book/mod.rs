@@ -26,10 +26,10 @@ use crate::wire::NodeId;
 pub use text::{AddressBook, AddressBookError, BookEntry, Standing};
 
 /// The most entries that nobody was met at.
-pub(super) const MAX_NEW: usize = 1_024;
+pub(crate) const MAX_NEW: usize = 1_024;
 
 /// The most entries at which a node was met.
-pub(super) const MAX_TRIED: usize = 256;
+pub(crate) const MAX_TRIED: usize = 256;
 
 /// The most new entries that one address has told, or the /64 that it is in.
 const MAX_PER_TELLER: usize = 64;

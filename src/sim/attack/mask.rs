@@ -20,13 +20,17 @@ impl Mask {
     pub(super) fn nobody(hand: &mut Hand<'_>, is_extended: bool) -> Self {
         let salt = hand.rng().random::<u128>().to_string();
         let id = NodeId::new(&Address::from(hand.addr()), hand.protocol(), &salt);
+        let id = hand.proven_id().unwrap_or(id);
         Self::of(hand, id, is_extended)
     }
 
     /// Somebody of whom this is the id.
     pub(super) fn of(hand: &mut Hand<'_>, id: NodeId, is_extended: bool) -> Self {
         let (incarnation, link) = (hand.rng().random(), hand.rng().random());
-        let extension = is_extended.then(|| Extension::new(incarnation, link));
+        // Where ids are proven, nobody is let in who does not say that it signs what it says.
+        let signed = hand.proven_id().is_some();
+        let extension = (is_extended || signed)
+            .then(|| Extension { signed, ..Extension::new(incarnation, link) });
         Self { id, extension, last_sequence: 0 }
     }
 

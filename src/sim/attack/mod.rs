@@ -1,9 +1,8 @@
 //! Hostile peers: scripts of what others may do to a mesh.
 //!
 //! Each is a kind of [`Attack`]; its machine dials its victims, and again when it is shown the
-//! door. They know the protocol, say what they like in plain bytes, and keep at it for a minute or
-//! two. Nothing here needs a node of this crate at the other end, and nothing tells one to spare
-//! another.
+//! door. They know the protocol, say what they like in bytes, and keep at it for a minute or two.
+//! Nothing here needs a node of this crate at the other end, and nothing tells one to spare another.
 
 mod answers;
 mod crowd;
@@ -21,6 +20,7 @@ mod thrower;
 use std::fmt;
 
 use super::app::App;
+use super::machine::Machine;
 use super::outsider::Outsider;
 use super::world::{NodeIndex, World};
 use answers::Answers;
@@ -169,9 +169,13 @@ impl fmt::Display for Attack {
 }
 
 impl<A: App> World<A> {
-    /// Adds a machine of a hostile peer, which begins at once to do this to these nodes. It speaks
-    /// no encryption, so that nodes under one see nothing but noise. [`World::crash`] ends it.
+    /// Adds a machine of a hostile peer, which begins at once to do this to these nodes. Under TLS it
+    /// is a member of the mesh with a key of its own; under RSA it speaks no encryption, so that the
+    /// nodes see nothing but noise. [`World::crash`] ends it.
     pub fn add_attacker(&mut self, attack: Attack, victims: &[NodeIndex]) -> NodeIndex {
-        self.add_boxed(attack.outsider(victims.to_vec()))
+        // What is signed nobody else can make up.
+        let is_signed = self.machines.first().is_some_and(Machine::keeps_id);
+        let spoils_numbers = attack.spoils_numbers() && !is_signed;
+        self.add_boxed(attack.outsider(victims.to_vec()), spoils_numbers)
     }
 }
