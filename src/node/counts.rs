@@ -261,6 +261,8 @@ counters! {
         /// How often what was due to neighbors had to wait because of
         /// [`Limits::max_catch_up_rate`](super::Limits::max_catch_up_rate).
         throttled,
+        /// How often an offer had to wait for memory.
+        postponed,
         /// Messages that are no longer held because their time was over.
         expired,
         /// Messages that made room for younger ones before that.

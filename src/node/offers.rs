@@ -70,6 +70,7 @@ impl Node {
             self.enqueue(now, conn);
             self.serve(now);
         } else if !has_memory {
+            self.stats.catch_up.postponed += 1;
             self.plan_catch_up(now);
         }
     }

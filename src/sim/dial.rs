@@ -7,6 +7,7 @@ use super::agenda::Step;
 use super::app::App;
 use super::link::{End, Link, LinkId, Pipe};
 use super::machine::{addr_of, index_of};
+use super::reach::Meeting;
 use super::strain::BACKLOG;
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
@@ -89,7 +90,9 @@ impl<A: App> World<A> {
             }
             Pipe::new(options, self.now)
         });
-        self.links.insert(id, Link::new(from, to, pipes));
+        let hindrances = [from, to]
+            .map(|end| self.machines.get(end.machine).map_or(0, |machine| machine.hindrances));
+        self.links.insert(id, Link::new([from, to], pipes, Meeting::after(hindrances)));
         if let Some(machine) = self.machines.get_mut(from.machine) {
             machine.links.insert(from.conn, id);
         }

@@ -208,15 +208,9 @@ impl Pipe {
 }
 
 impl Link {
-    /// A link from the end that dialled it.
-    pub(super) fn new(from: End, to: End, pipes: [Pipe; 2]) -> Self {
-        Self {
-            ends: [from, to],
-            pipes,
-            clogged_until: None,
-            meeting: Meeting::default(),
-            lost_side: None,
-        }
+    /// A link from the first end, which dialled it.
+    pub(super) fn new(ends: [End; 2], pipes: [Pipe; 2], meeting: Meeting) -> Self {
+        Self { ends, pipes, clogged_until: None, meeting, lost_side: None }
     }
 
     /// Which of the two ends this is.

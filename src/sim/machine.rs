@@ -77,6 +77,8 @@ pub(super) struct Machine<A> {
     /// How often something had kept its node from telling others what they had missed, or from being
     /// told, after its last turn.
     pub(super) hindrances: u64,
+    /// How many messages that its node held had made room for others, before its last turn and after.
+    pub(super) displaced: [u64; 2],
     /// What its node must have counted in this life.
     pub(super) account: Account,
     /// The most connections that it has had at once.
@@ -159,6 +161,7 @@ impl<A> Machine<A> {
             questions: BTreeMap::new(),
             outcomes: BTreeSet::new(),
             hindrances: 0,
+            displaced: [0; 2],
             account: Account::default(),
             most_links: 0,
             turns_unchecked: 0,

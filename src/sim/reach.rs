@@ -52,10 +52,18 @@ pub(super) struct Owed {
 pub(super) struct Meeting {
     /// When each end made the other its neighbor.
     joined_at: [Option<Instant>; 2],
-    /// What had kept each from telling others, or from being told, before that.
+    /// What had kept each from telling others, or from being told, before there was a link: that two
+    /// have met may be noticed when they have told each other.
     hindrances: [u64; 2],
     /// By the side that is to send it.
     owed: Vec<(usize, Known)>,
+}
+
+impl Meeting {
+    /// That of two ends with these hindrances so far.
+    pub(super) fn after(hindrances: [u64; 2]) -> Self {
+        Self { hindrances, ..Self::default() }
+    }
 }
 
 /// A broadcast that a machine has lately come to hold.
@@ -64,7 +72,7 @@ pub(super) struct Known {
     content: usize,
     /// When.
     at: Instant,
-    /// How many messages had made room for others by then.
+    /// How many messages had made room for others before the turn in which it did.
     displaced: u64,
 }
 
@@ -72,6 +80,15 @@ pub(super) struct Known {
 pub(super) type Held = VecDeque<Known>;
 
 impl<A: App> World<A> {
+    /// A node has done its turn: some of what it held may have made room for others.
+    pub(super) fn note_displaced(&mut self, index: NodeIndex) {
+        let Some(machine) = self.machines.get_mut(index) else { return };
+        if let Some(node) = &machine.node {
+            let [_, before] = machine.displaced;
+            machine.displaced = [before, node.stats().catch_up.displaced];
+        }
+    }
+
     /// A node has done its turn: what it has come to hold in it, its neighbors are owed.
     pub(super) fn owe_fresh(&mut self, index: NodeIndex) {
         let contents = self.ledger.take_fresh(index);
@@ -81,7 +98,8 @@ impl<A: App> World<A> {
         let now = self.now;
         let Some(machine) = self.machines.get_mut(index) else { return };
         let Some(node) = &machine.node else { return };
-        let (displaced, retention) = (node.stats().catch_up.displaced, retention(node));
+        // What it came to hold may have made room for others at once, where memory is scarce.
+        let (displaced, retention) = (machine.displaced[0], retention(node));
         machine.known.extend(contents.iter().map(|&content| Known { content, at: now, displaced }));
         while machine.known.front().is_some_and(|known| now.since(known.at) > retention) {
             machine.known.pop_front();
@@ -242,14 +260,9 @@ impl<A: App> World<A> {
     pub(super) fn note_joined(&mut self, index: NodeIndex, conn: ConnId) {
         let now = self.now;
         let is_owed = self.is_uniform && !self.is_spoilt;
-        // It has been told, or was not, in the turn in which the two have met.
-        let before = self.machines.get(index).map_or(0, |machine| machine.hindrances);
         let Some((id, side, link)) = self.link_of(index, conn) else { return };
         if let Some(joined_at) = link.meeting.joined_at.get_mut(side) {
             *joined_at = Some(now);
-        }
-        if let Some(hindrances) = link.meeting.hindrances.get_mut(side) {
-            *hindrances = before;
         }
         let is_met = link.meeting.joined_at.iter().all(Option::is_some);
         let ends = link.ends;
@@ -344,5 +357,6 @@ fn retention(node: &Node) -> Duration {
 pub(super) fn hindrances(node: &Node) -> u64 {
     let stats = node.stats();
     let missed = &stats.catch_up;
-    missed.skipped + missed.throttled + missed.refused + stats.refused.out_of_memory
+    let (told, heard) = (missed.skipped + missed.throttled + missed.postponed, missed.refused);
+    told + heard + stats.refused.out_of_memory
 }

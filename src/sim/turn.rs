@@ -56,6 +56,7 @@ impl<A: App> World<A> {
         let frames = self.machines.get_mut(index).and_then(|machine| machine.conduct.end_turn());
         if let Some(frames) = frames {
             self.judge(index, frames);
+            self.note_displaced(index);
             self.owe_fresh(index);
         }
     }

@@ -354,6 +354,7 @@ impl<A: App> World<A> {
         machine.neighbors.clear();
         machine.questions.clear();
         machine.hindrances = 0;
+        machine.displaced = [0; 2];
         machine.account = Account::default();
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
