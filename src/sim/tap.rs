@@ -44,13 +44,17 @@ enum Kind {
     Other,
 }
 
-fn kind_of(message: &PathfindingMessage) -> Kind {
-    let main = Flag::parse(message.msg_type());
-    match (main, message.sub_flag()) {
-        (_, Some(Flag::Handshake | Flag::Peers | Flag::Request | Flag::Response)) => Kind::Other,
+/// What this is to a node, or to one of py2p.
+fn kind_of(message: &PathfindingMessage, is_for_py2p: bool) -> Kind {
+    match (Flag::parse(message.msg_type()), message.sub_flag()) {
+        (_, Some(Flag::Handshake | Flag::Peers | Flag::Request | Flag::Response))
+        | (Some(Flag::Renegotiate), Some(Flag::Compression | Flag::Resend)) => Kind::Other,
+        (Some(Flag::Whisper | Flag::Broadcast | Flag::Waterfall) | None, Some(Flag::Whisper)) => {
+            Kind::Whisper
+        }
         // What py2p nodes do not understand they pass on as a waterfall.
-        (Some(Flag::Whisper), _)
-        | (Some(Flag::Broadcast | Flag::Waterfall) | None, Some(Flag::Whisper)) => Kind::Whisper,
+        _ if is_for_py2p => Kind::Broadcast,
+        (Some(Flag::Whisper), _) => Kind::Whisper,
         (Some(Flag::Broadcast | Flag::Waterfall) | None, _) => Kind::Broadcast,
         _ => Kind::Other,
     }
@@ -73,7 +77,7 @@ impl<A: App> World<A> {
             return;
         }
         for message in messages {
-            if matches!(kind_of(message), Kind::Broadcast) {
+            if matches!(kind_of(message, false), Kind::Broadcast) {
                 self.ledger.mark(mark_of(message));
             }
         }
@@ -108,7 +112,7 @@ impl<A: App> World<A> {
         let Ok(sender) = NodeId::parse(message.sender()) else { return };
         let is_own = outside.ids.contains(&sender) && message.msg_type() == b"broadcast";
         let header = |to| Header::new(sender, to, message.payload());
-        match kind_of(message) {
+        match kind_of(message, reader.is_none()) {
             Kind::Other => {}
             // To a machine without a node nobody listens.
             Kind::Whisper if reader.is_none() => {}
