@@ -101,6 +101,23 @@ impl CatchingUp {
         offers.into_iter().chain(sources).sum()
     }
 
+    /// When nothing is held any more of what was offered, or asked for.
+    fn stale_at(&self, held_for: Duration) -> Option<Instant> {
+        let offered = self.offered_at.filter(|_| !self.offered.is_empty());
+        let asked = (!self.asked.is_empty()).then_some(self.answered_at);
+        [offered, asked].into_iter().flatten().map(|at| at + held_for).min()
+    }
+
+    /// Forgets that.
+    fn forget_stale(&mut self, now: Instant, held_for: Duration) {
+        if self.offered_at.is_some_and(|at| now.since(at) >= held_for) {
+            self.offered = Offers::default();
+        }
+        if now.since(self.answered_at) >= held_for {
+            self.asked.clear();
+        }
+    }
+
     /// Whether the other end is sending what it was asked for.
     pub(super) fn is_answering(&self, now: Instant) -> bool {
         !self.asked.is_empty() && now.since(self.answered_at) < ANSWER_TIME
@@ -282,6 +299,7 @@ impl Node {
 
     pub(super) fn on_catch_up_timer(&mut self, now: Instant) {
         self.forget_history(now);
+        self.forget_offers(now);
         self.answer_offers(now);
         self.serve(now);
         for conn in self.conns_where(&|found| found.catch_up.owes_offer) {
@@ -290,9 +308,28 @@ impl Node {
         self.plan_catch_up(now);
     }
 
+    /// Gives back what was noted of messages that are no longer held.
+    fn forget_offers(&mut self, now: Instant) {
+        let held_for = self.held_for();
+        let is_stale = |found: &Connection| {
+            found.catch_up.stale_at(held_for).is_some_and(|stale_at| stale_at <= now)
+        };
+        for conn in self.conns_where(&is_stale) {
+            if let Some(connection) = self.connections.get_mut(&conn) {
+                connection.catch_up.forget_stale(now, held_for);
+            }
+            self.charge(conn);
+        }
+    }
+
+    /// For how long what has come is held, before it is given back.
+    fn held_for(&self) -> Duration {
+        self.config.limits.history_time.saturating_add(GRACE + SLACK)
+    }
+
     /// Sets the timer to when the next thing is due that nothing else will set off.
     pub(super) fn plan_catch_up(&mut self, now: Instant) {
-        let held_for = self.config.limits.history_time.saturating_add(GRACE + SLACK);
+        let held_for = self.held_for();
         let forgotten = self.history.oldest().map(|oldest| oldest + held_for);
         let served = (!self.serving.turns.is_empty()).then_some(self.serving.resume_at);
         let answering = self.connections.values().map(|found| &found.catch_up);
@@ -300,13 +337,14 @@ impl Node {
         let others_asked = answering.max().map(|at| at + ANSWER_TIME);
         let of_connections = self.connections.iter().filter_map(|(conn, found)| {
             let own = &found.catch_up;
+            let stale = own.stale_at(held_for);
             if !own.has_work() || !self.has_space(*conn, 0) {
-                return None;
+                return stale;
             }
             let heard = (!own.heard.is_empty()).then_some(own.heard_at + PATIENCE);
             let heard = heard.into_iter().chain(others_asked.filter(|_| heard.is_some())).min();
             let owed = own.owes_offer.then_some(own.offered_at.unwrap_or(now) + OFFER_AGAIN_AFTER);
-            [heard, owed].into_iter().flatten().min()
+            [heard, owed, stale].into_iter().flatten().min()
         });
         let due = of_connections.chain(forgotten).chain(served).filter(|at| *at > now).min();
         match due.filter(|_| !self.closing) {

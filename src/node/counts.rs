@@ -256,7 +256,8 @@ counters! {
         wanted,
         /// Those of `wanted` that came, and were given to the user.
         caught_up,
-        /// Offers of neighbors that were more than they may make, and answers to no offer.
+        /// Offers of neighbors that were more than they may make, or that there was no room to answer
+        /// when memory was scarce; and answers to no offer.
         refused,
         /// How often what was due to neighbors had to wait because of
         /// [`Limits::max_catch_up_rate`](super::Limits::max_catch_up_rate).

@@ -111,6 +111,14 @@ impl Ledger {
         queue.frames.iter().map(part).fold(0, usize::saturating_add)
     }
 
+    /// What that is at most, where so many bytes wait in the queue.
+    pub(super) fn most_of(&self, queue: &Queue, waiting_len: usize) -> usize {
+        let begun = queue.frames.front().and_then(|first| self.frames.get(first.place));
+        let tables_len = queue.frames.len().saturating_mul(FRAME_LEN + QUEUED_LEN);
+        let begun_len = begun.map_or(0, |frame| frame.len);
+        waiting_len.saturating_add(begun_len).saturating_add(tables_len)
+    }
+
     fn find(&self, ticket: Ticket) -> Option<usize> {
         let frame = self.frames.get(ticket.place)?;
         (frame.number == ticket.number && frame.holders > 0).then_some(ticket.place)
@@ -223,6 +231,7 @@ mod tests {
         assert_eq!((ledger.len(), ledger.recount(queues.iter())), (expected, expected));
         let part = (len + FRAME_LEN) / queues.len() + QUEUED_LEN;
         assert!(queues.iter().all(|queue| ledger.part_of(queue) == part));
+        assert!(queues.iter().all(|queue| ledger.most_of(queue, len) >= part));
         let [first, others @ ..] = &mut queues;
         for queue in others {
             ledger.sent(queue, len);
@@ -230,6 +239,7 @@ mod tests {
         ledger.sent(first, len - 1);
         assert_eq!(ledger.len(), len + FRAME_LEN + QUEUED_LEN, "the last holds all of it");
         assert_eq!(ledger.part_of(first), ledger.len());
+        assert!(ledger.most_of(first, 1) >= ledger.part_of(first));
         ledger.sent(first, 1);
         assert_eq!((ledger.len(), ledger.recount(queues.iter())), (0, 0));
     }

@@ -12,6 +12,7 @@
 //! quarters of all at most, and whispers that wait for their receivers leave the last fifth alone: so
 //! where there is too much, somebody has more than its share.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::connection::Connection;
@@ -167,10 +168,23 @@ impl Node {
     #[inline(never)]
     fn largest(&self, is_meant: &dyn Fn(&Connection) -> bool) -> Option<(ConnId, usize)> {
         let some = self.connections.iter().filter(|(_, connection)| is_meant(connection));
-        let parts = some.map(|(conn, connection)| {
-            (*conn, connection.held_len().saturating_add(self.ledger.part_of(&connection.queue)))
-        });
-        parts.max_by_key(|&(conn, part)| (part, conn))
+        let mut most: Vec<_> = some
+            .map(|(conn, connection)| {
+                let most = self.ledger.most_of(&connection.queue, connection.backlog_len);
+                (connection.held_len().saturating_add(most), *conn, connection)
+            })
+            .collect();
+        most.sort_unstable_by_key(|&(most, conn, _)| Reverse((most, conn)));
+        // What there is in a queue is looked at frame by frame: so in as few queues as will do.
+        let mut largest: Option<(usize, ConnId)> = None;
+        for (most, conn, connection) in most {
+            if largest.is_some_and(|(part, _)| part > most) {
+                break;
+            }
+            let part = connection.held_len().saturating_add(self.ledger.part_of(&connection.queue));
+            largest = largest.max(Some((part, conn)));
+        }
+        largest.map(|(part, conn)| (conn, part))
     }
 
     /// Gives back of what is held for those who have missed it, until no more than so much memory is

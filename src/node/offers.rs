@@ -47,12 +47,14 @@ impl Node {
             return;
         }
         self.forget_history(now);
-        let (age, second) = (self.config.limits.history_time, self.wall(now).as_secs());
-        let held = self.history.to_offer(now, age, second, &peer);
         let mut unsent = Offers::default();
-        for sources in self.words_of(held).into_iter().rev() {
-            self.serving.last_offer += 1;
-            unsent.push(Offer::new(self.serving.last_offer, sources));
+        if self.has_spare_memory(0) {
+            let (age, second) = (self.config.limits.history_time, self.wall(now).as_secs());
+            let held = self.history.to_offer(now, age, second, &peer);
+            for sources in self.words_of(held).into_iter().rev() {
+                self.serving.last_offer += 1;
+                unsent.push(Offer::new(self.serving.last_offer, sources));
+            }
         }
         // It stays with the connection until it is answered, and so does what is wanted of it.
         let has_memory = self.has_spare_memory(unsent.held_len());

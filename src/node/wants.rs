@@ -50,8 +50,14 @@ impl Node {
             && heard_runs + runs <= MAX_RUNS;
         let cost = u32::try_from(runs.max(1)).unwrap_or(u32::MAX);
         let may = has_room && own.budget.spend_many(now, cost, MAX_OFFERED_RUNS);
-        if !may || !has_memory {
+        if !may {
             return self.stats.catch_up.refused += 1;
+        }
+        if !has_memory {
+            // What is asked for is not noted either: it comes, or does not.
+            let sources = self.wants_of(offer.sources());
+            let is_answered = self.want(now, conn, offer.name, sources).is_some();
+            return self.stats.catch_up.refused += u64::from(!is_answered);
         }
         if own.heard.is_empty() {
             own.heard_at = now;
@@ -101,14 +107,8 @@ impl Node {
         loop {
             let Some(connection) = self.connections.get(&conn) else { return };
             let Some(offer) = connection.catch_up.heard.as_slice().first() else { return };
-            let (name, wants) = (offer.name, self.wants_of(offer.sources()));
-            let word = CatchUp { verb: CatchUpVerb::Want, offer: name, sources: wants };
-            let Some(message) = self.make(now, Flag::Whisper, &word.encode()) else { return };
-            let len = message.packets().body().len() + SIZE_HEADER_LEN;
-            if !self.has_space(conn, len) || !self.transmit_alone(now, conn, &message) {
-                return;
-            }
-            self.stats.catch_up.words += 1;
+            let (name, sources) = (offer.name, self.wants_of(offer.sources()));
+            let Some(wants) = self.want(now, conn, name, sources) else { return };
             let Some(connection) = self.connections.get_mut(&conn) else { return };
             let own = &mut connection.catch_up;
             own.heard.take(0);
@@ -116,13 +116,34 @@ impl Node {
                 own.asked.clear();
             }
             own.answered_at = now;
-            for source in word.sources {
-                let count = source.numbers.count();
-                self.stats.catch_up.wanted = self.stats.catch_up.wanted.saturating_add(count);
+            for source in wants {
                 own.asked.insert(source);
             }
             self.charge(conn);
         }
+    }
+
+    /// Tells a neighbor what this node wants of an offer, and returns it; `None` where its queue has no
+    /// room for that.
+    fn want(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        offer: u64,
+        sources: Vec<Source>,
+    ) -> Option<Vec<Source>> {
+        let word = CatchUp { verb: CatchUpVerb::Want, offer, sources };
+        let message = self.make(now, Flag::Whisper, &word.encode())?;
+        let len = message.packets().body().len() + SIZE_HEADER_LEN;
+        if !self.has_space(conn, len) || !self.transmit_alone(now, conn, &message) {
+            return None;
+        }
+        let stats = &mut self.stats.catch_up;
+        stats.words += 1;
+        for source in &word.sources {
+            stats.wanted = stats.wanted.saturating_add(source.numbers.count());
+        }
+        Some(word.sources)
     }
 
     /// What is missing of an offer; all of it, where there are so many gaps that naming them would

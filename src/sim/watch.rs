@@ -6,7 +6,7 @@ use super::app::App;
 use super::check;
 use super::conduct::is_broadcast;
 use super::ledger::{Header, Life, number_of};
-use super::link::{End, LinkId};
+use super::link::{End, LinkId, Pipe};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
@@ -164,13 +164,19 @@ impl<A: App> World<A> {
         id: &NodeId,
         unsent_len: usize,
     ) -> Result<(), String> {
+        let now = self.now;
         let Some(machine) = self.machines.get(index) else { return Ok(()) };
+        // What it has just put behind the rest may have gone with the rest: it is told so after this.
+        let waits = |pipe: &Pipe| {
+            let is_moving = pipe.progress_at == now && pipe.waiting_len < unsent_len;
+            pipe.waiting_len == unsent_len || is_moving
+        };
         let is_waiting = machine.links.iter().any(|(conn, link)| {
             let Some(link) = self.links.get(link) else { return false };
             let side = link.side(index, *conn);
             let pipe = link.pipes.get(side);
             let is_its = link.ends.get(1 - side).is_some_and(|end| self.goes_by(end, id));
-            is_its && pipe.is_some_and(|pipe| pipe.waiting_len == unsent_len)
+            is_its && pipe.is_some_and(waits)
         });
         if is_waiting {
             return Ok(());

@@ -3,8 +3,8 @@
 //! Of all that a node has sent and taken it holds the youngest: as far back as its limits reach, in
 //! time, in bytes, in sources and in runs of numbers. What makes room is the oldest of the sender
 //! that has the most, of what whoever has the most has brought: so nobody can take the place of what
-//! others have brought. What a sender has sent counts as brought by whoever has brought most of it: one
-//! message that somebody brings before all others makes nothing that they bring theirs. Bodies are
+//! others have brought. What a sender has sent counts as brought by whoever has brought most bytes of it:
+//! one message that somebody brings before all others makes nothing that they bring theirs. Bodies are
 //! shared with whoever else has them.
 
 mod size;
@@ -64,9 +64,9 @@ struct Held {
     /// Where the messages stand, the oldest first.
     places: VecDeque<u64>,
     len: usize,
-    /// Who brought most of them: whoever has one address of IPv6 has the whole /64.
+    /// Who brought most of it: whoever has one address of IPv6 has the whole /64.
     bringer: Option<IpAddr>,
-    /// How many of them each has brought.
+    /// How much of that each has brought, in bytes.
     brought: SortedMap<Option<IpAddr>, usize>,
 }
 
@@ -124,32 +124,32 @@ impl Held {
         Size { len: self.len, sources, runs: self.numbers.iter().len() }
     }
 
-    /// Somebody has brought one more.
-    fn count(&mut self, bringer: Option<IpAddr>) {
+    /// Somebody has brought so many bytes of it.
+    fn credit(&mut self, bringer: Option<IpAddr>, len: usize) {
         match self.brought.get_mut(&bringer) {
-            Some(count) => *count += 1,
-            None => drop(self.brought.insert(bringer, 1)),
+            Some(brought) => *brought = brought.saturating_add(len),
+            None => drop(self.brought.insert(bringer, len)),
         }
-        if self.count_of(bringer) > self.count_of(self.bringer) {
+        if self.brought_by(bringer) > self.brought_by(self.bringer) {
             self.bringer = bringer;
         }
     }
 
-    /// One that somebody has brought is not held any more.
-    fn discount(&mut self, bringer: Option<IpAddr>) {
+    /// So many that somebody has brought are not held any more.
+    fn debit(&mut self, bringer: Option<IpAddr>, len: usize) {
         match self.brought.get_mut(&bringer) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(brought) if *brought > len => *brought -= len,
             _ => drop(self.brought.remove(&bringer)),
         }
         if bringer == self.bringer {
-            // Of those that have as many, whoever has had most stays.
+            // Of those that have as much, whoever has had most stays.
             let most =
-                self.brought.iter().max_by_key(|(other, count)| (**count, **other == self.bringer));
+                self.brought.iter().max_by_key(|(other, len)| (**len, **other == self.bringer));
             self.bringer = most.map_or(bringer, |(most, _)| *most);
         }
     }
 
-    fn count_of(&self, bringer: Option<IpAddr>) -> usize {
+    fn brought_by(&self, bringer: Option<IpAddr>) -> usize {
         self.brought.get(&bringer).copied().unwrap_or_default()
     }
 }
@@ -182,7 +182,7 @@ impl History {
         self.next_place += 1;
         held.places.push_back(place);
         held.len = held.len.saturating_add(entry.len());
-        held.count(bringer);
+        held.credit(bringer, entry.len());
         let after = (held.bringer, held.size());
         entry.bringer = bringer;
         self.slots.push_back(Slot { place, entry: Some(entry) });
@@ -299,7 +299,7 @@ impl History {
         held.numbers.remove(entry.origin.sequence);
         held.places.pop_front();
         held.len = held.len.saturating_sub(entry.len());
-        held.discount(entry.bringer);
+        held.debit(entry.bringer, entry.len());
         let after = (held.bringer, held.size());
         if held.numbers.is_empty() {
             self.held.remove(&key);

@@ -10,7 +10,7 @@ use super::offers::{neighbor, offer, said, source, want};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Refusal};
 use crate::node::{Input, Limits};
-use crate::wire::{Run, Source};
+use crate::wire::{CatchUpVerb, Run, Source};
 
 /// What so many sources of one run each take at least.
 fn least_len(count: usize) -> usize {
@@ -90,15 +90,20 @@ fn t44_what_a_neighbor_offers_is_charged_while_it_waits_and_while_it_is_owed() {
 }
 
 #[test]
-fn t44_where_memory_is_scarce_offers_are_not_listened_to_and_made_later() {
+fn t44_where_memory_is_scarce_offers_are_answered_and_not_noted_and_made_later() {
     let mut bench = holder_of(300);
     let max_memory = bench.node.config.limits.max_memory;
     bench.node.config.limits.max_memory = (bench.node.usage().memory_len + 16 * KIB) / 4 * 5;
     let conn = neighbor(&mut bench, 2, "late");
     assert!(said(&mut bench, conn).0.is_empty(), "what it misses would stand on lists");
     offer(&mut bench, conn, 1, &sources(300));
-    assert!(said(&mut bench, conn).0.is_empty());
-    assert_eq!(bench.node.stats().catch_up.refused, 1);
+    let (words, _) = said(&mut bench, conn);
+    assert_eq!((words.len(), words[0].verb, words[0].offer), (1, CatchUpVerb::Want, 1));
+    assert_eq!(words[0].sources, sources(300));
+    let stats = bench.node.stats().catch_up;
+    assert_eq!((stats.refused, stats.postponed), (0, 1));
+    let len = bench.node.backlog_len(conn).unwrap();
+    bench.input(Input::Sent { conn, len });
     assert!(charged(&bench, conn) < 4 * KIB);
     bench.node.config.limits.max_memory = max_memory;
     bench.wait(11_000);
@@ -106,6 +111,18 @@ fn t44_where_memory_is_scarce_offers_are_not_listened_to_and_made_later() {
     let offered: usize = words.iter().map(|word| word.sources.len()).sum();
     assert_eq!(offered, 300, "as soon as there is room");
     assert!(bench.neighbors().iter().any(|(peer, _)| *peer == id("late")));
+}
+
+#[test]
+fn t44_what_was_offered_and_asked_for_is_forgotten_when_nobody_holds_it_any_more() {
+    let mut bench = holder_of(300);
+    let conn = neighbor(&mut bench, 2, "late");
+    offer(&mut bench, conn, 1, &sources(300));
+    assert!(charged(&bench, conn) >= 2 * least_len(300), "offered, and asked for");
+    bench.wait(90_000);
+    assert_eq!(bench.node.usage().history_len, 0);
+    assert!(charged(&bench, conn) < 4 * KIB);
+    assert_eq!(bench.node.check_memory(), Ok(()));
 }
 
 /// A node whose memory is for the most part that of messages held for others, with so many

@@ -1,7 +1,7 @@
 //! py2p nodes that pass broadcasts to and fro, and equal messages that are not echoes.
 
 use super::bench::{Bench, frame, frame_at, id, numbered};
-use super::net::{Net, config, limited};
+use super::net::{Net, WALL, config, limited};
 use crate::error::{Refusal, SendError};
 use crate::node::Config;
 use crate::wire::{Origin, PathfindingMessage};
@@ -306,5 +306,26 @@ fn t22_what_comes_late_does_not_go_to_py2p_nodes_which_would_stamp_it_anew() {
         let other = bench.neighbor(4, "other", None);
         bench.receive(other, &frame("broadcast", "other", &["broadcast", "slow clock"]));
         assert_eq!(bench.said(old), ["waterfall broadcast slow clock"]);
+    }
+}
+
+#[test]
+fn t22_a_message_that_a_py2p_node_told_first_is_an_echo_a_minute_later_where_clocks_differ() {
+    for ahead in [0, 1, 2, 5, 9] {
+        let mut bench = Bench::new();
+        let old = bench.neighbor(1, "old", None);
+        bench.wait(59_500);
+        // Its sender said it now, by a clock that is ahead; the py2p node stamps it anew.
+        bench.receive(old, &frame_at(59, "waterfall", "far", &["broadcast", "once"]));
+        assert_eq!(bench.texts(), ["once"]);
+        bench.wait(58_500);
+        let late = bench.neighbor(2, "late", Some(2));
+        bench.wait(2_500);
+        let (origin, time) = (Origin { incarnation: 7, sequence: 1 }, WALL.as_secs() + 59 + ahead);
+        let packets = ["broadcast", "once"];
+        let said = PathfindingMessage::numbered(b"waterfall", b"far", origin, time, &packets);
+        bench.receive(late, &said.unwrap().encode().unwrap());
+        assert!(bench.texts().is_empty(), "{ahead}");
+        assert_eq!(bench.node.stats().dropped.echo, 1);
     }
 }
