@@ -168,7 +168,7 @@ impl Config {
 
     /// Whether the node signs its broadcasts, and takes no others.
     #[cfg(feature = "tls")]
-    pub(super) fn signs(&self) -> bool {
+    pub(crate) fn signs(&self) -> bool {
         self.protocol.encryption() == TLS && self.signatures != Signatures::Never
     }
 

@@ -300,6 +300,9 @@ impl Ledger {
             let sender = header.sender.short();
             return Err(format!("G1 broken: delivered what {sender} never sent so, or not to it"));
         };
+        if content.origin.is_some_and(|origin| origin.life == receiver) {
+            return Err("G2 broken: given what it has sent itself".to_owned());
+        }
         // The sender itself has not got it.
         let hops = 1 + from.map_or(0, |from| content.receipt(from).hops);
         let before = content.receipt(receiver);

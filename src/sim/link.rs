@@ -58,6 +58,8 @@ pub(super) struct Pipe {
     pub(super) read_len: u64,
     /// When the machine's buffers last took bytes, or the first that waits began to.
     pub(super) progress_at: Instant,
+    /// How many bytes went out then.
+    pub(super) progress_len: usize,
     /// When the other end last read bytes.
     pub(super) read_at: Instant,
     /// When there last was something that the buffers had no room for.
@@ -117,6 +119,7 @@ impl Pipe {
             written_len: 0,
             read_len: 0,
             progress_at: now,
+            progress_len: 0,
             read_at: now,
             full_at: now,
             released_at: Instant::ZERO,
@@ -142,7 +145,7 @@ impl Pipe {
     /// Queues what the node has transmitted.
     pub(super) fn push(&mut self, data: Bytes, now: Instant) {
         if self.waiting_len == 0 {
-            self.progress_at = now;
+            (self.progress_at, self.progress_len) = (now, 0);
         }
         self.written_len += len_u64(data.len());
         self.waiting_len += data.len();

@@ -122,7 +122,16 @@ impl<A> Machine<A> {
 
     /// Whether its node goes by the same id in each of its lives.
     pub(super) fn keeps_id(&self) -> bool {
-        self.config.protocol.encryption() == TLS
+        self.config.protocol.encryption() == TLS || self.config.id.is_some()
+    }
+
+    /// Whether its node signs its broadcasts, and takes no others.
+    pub(super) fn signs(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let signs = self.config.signs();
+        #[cfg(not(feature = "tls"))]
+        let signs = false;
+        signs
     }
 
     /// Whether somebody is there, and not crashed.

@@ -169,7 +169,10 @@ impl<A: App> World<A> {
             let len = self.rng.random_range(pipe.options.chunk_len.clone());
             let Some(piece) = pipe.take(len) else { break };
             sent += piece.len();
-            pipe.progress_at = self.now;
+            if pipe.progress_at != self.now {
+                (pipe.progress_at, pipe.progress_len) = (self.now, 0);
+            }
+            pipe.progress_len += piece.len();
             pipe.free_at = pipe.free_at.max(self.now) + pipe.options.transfer_time(piece.len());
             let latency = pipe.options.latency.draw(&mut self.rng);
             pipe.last_arrival = pipe.last_arrival.max(pipe.free_at + latency);

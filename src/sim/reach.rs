@@ -123,13 +123,23 @@ impl<A: App> World<A> {
     fn owe_on(&mut self, index: NodeIndex, conn: ConnId, contents: &[usize]) {
         let Some(machine) = self.machines.get(index) else { return };
         let is_rsa = machine.config.protocol.encryption() == PKCS1;
-        let Some((id, side, link)) = self.link_of(index, conn) else { return };
+        let Some((_, side, link)) = self.link_of(index, conn) else { return };
         let Some(pipe) = link.pipes.get_mut(side) else { return };
         // Under RSA what is written waits for the work on it.
         let due = if is_rsa { NEVER } else { pipe.written_len };
         pipe.owed.extend(contents.iter().map(|content| Owed { content: *content, due }));
-        let oldest = pipe.owed.front().map(|owed| owed.content).filter(|_| is_rsa);
-        if oldest.is_some_and(|content| !self.lacks(id, side, content)) {
+        if is_rsa {
+            self.forget_owed(index, conn);
+        }
+    }
+
+    /// Forgets the oldest of what the reader was owed, as far as it has it.
+    fn forget_owed(&mut self, index: NodeIndex, conn: ConnId) {
+        while let Some((id, side, link)) = self.link_of(index, conn) {
+            let oldest = link.pipes.get(side).and_then(|pipe| pipe.owed.front()).copied();
+            if oldest.is_none_or(|oldest| self.lacks(id, side, oldest.content)) {
+                return;
+            }
             let pipe = self.link_of(index, conn).and_then(|(_, _, link)| link.pipes.get_mut(side));
             pipe.and_then(|pipe| pipe.owed.pop_front());
         }
@@ -272,7 +282,9 @@ impl<A: App> World<A> {
         for (side, end) in ends.iter().enumerate() {
             let Some(machine) = self.machines.get(end.machine) else { continue };
             let Some(retention) = machine.node.as_ref().map(retention) else { continue };
-            let shown = self.wall(end.machine).as_secs();
+            // Its reader may be ahead of it, to whom it is older.
+            let shown = ends.iter().map(|end| self.wall(end.machine).as_secs()).max();
+            let shown = shown.unwrap_or_default();
             let is_held = |known: &&Known| {
                 let content = self.ledger.content(known.content);
                 let content = content.filter(|it| it.is_numbered_at((end.machine, end.life)));

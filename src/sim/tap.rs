@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::app::App;
 use super::ledger::Header;
+use super::machine::Machine;
 use super::trace::hash_of_packets;
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
@@ -97,6 +98,7 @@ impl<A: App> World<A> {
         let now = self.now;
         let link = self.link_of(index, conn).and_then(|(_, side, link)| link.ends.get(1 - side));
         let reader = link.map(|reader| reader.machine);
+        let is_signed = reader.and_then(|it| self.machines.get(it)).is_some_and(Machine::signs);
         let reader = reader.and_then(|reader| self.id(reader));
         let Some(machine) = self.machines.get_mut(index) else { return };
         let life = machine.life;
@@ -110,17 +112,20 @@ impl<A: App> World<A> {
             return;
         }
         let Ok(sender) = NodeId::parse(message.sender()) else { return };
+        // Nobody takes what is said in another's name where names are proven.
+        let is_false = outside.seals.id.is_some_and(|id| id != sender);
         let is_own = outside.ids.contains(&sender) && message.msg_type() == b"broadcast";
         let header = |to| Header::new(sender, to, message.payload());
         match kind_of(message, reader.is_none()) {
             Kind::Other => {}
             // To a machine without a node nobody listens.
-            Kind::Whisper if reader.is_none() => {}
+            Kind::Whisper if reader.is_none() || is_false => {}
             Kind::Whisper => self.ledger.note_sent(now, header(reader)),
             // What it passes on was said by others.
             Kind::Broadcast if outside.is_honest && !is_own => {
                 self.ledger.note_echoed(&header(None));
             }
+            Kind::Broadcast if is_signed && is_false => {}
             Kind::Broadcast => {
                 if self.ledger.mark(mark_of(message)) {
                     self.ledger.note_sent(now, header(None));

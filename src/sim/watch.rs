@@ -168,11 +168,12 @@ impl<A: App> World<A> {
         let Some(machine) = self.machines.get(index) else { return Ok(()) };
         // What it has just put behind the rest may have gone with the rest: it is told so after this.
         let waits = |pipe: &Pipe| {
-            let is_moving = pipe.progress_at == now && pipe.waiting_len < unsent_len;
-            pipe.waiting_len == unsent_len || is_moving
+            let gone_len = if pipe.progress_at == now { pipe.progress_len } else { 0 };
+            (pipe.waiting_len..=pipe.waiting_len + gone_len).contains(&unsent_len)
         };
         let is_waiting = machine.links.iter().any(|(conn, link)| {
-            let Some(link) = self.links.get(link) else { return false };
+            // Where the network has cut it, what waited is gone with it, and the node will be told.
+            let Some(link) = self.links.get(link) else { return true };
             let side = link.side(index, *conn);
             let pipe = link.pipes.get(side);
             let is_its = link.ends.get(1 - side).is_some_and(|end| self.goes_by(end, id));
@@ -309,14 +310,18 @@ impl<A: App> World<A> {
     /// What was written to each neighbor before and now, where those are the same by the same
     /// connections. One may have gone meanwhile that took too much memory, with what was queued for
     /// it, and another to the same neighbor have come in its place.
-    fn written_since(&self, index: NodeIndex, before: &[Written]) -> Option<Vec<(NodeId, bool)>> {
+    fn written_since(
+        &self,
+        index: NodeIndex,
+        before: &[Written],
+    ) -> Option<Vec<(NodeId, Option<bool>)>> {
         let after = self.written(index);
         let conn = |written: &Written| written.conn;
         if !before.iter().map(conn).eq(after.iter().map(conn)) {
             return None;
         }
         let has_grown = |(before, after): (&Written, &Written)| {
-            (after.id, after.len.is_none() || before.len < after.len)
+            (after.id, after.len.map(|len| before.len.is_some_and(|before| before < len)))
         };
         Some(before.iter().zip(&after).map(has_grown).collect())
     }
@@ -329,12 +334,16 @@ impl<A: App> World<A> {
         refused.sort_unstable();
         refused.dedup();
         let is_refused = |id: &NodeId| refused.binary_search(id).is_ok();
-        let untold = neighbors.iter().find(|(id, has_grown)| !has_grown && !is_refused(id));
+        // What is written and refused, or neither; under RSA that is not known.
+        let mistold = neighbors
+            .iter()
+            .find(|(id, has_grown)| has_grown.is_some_and(|grown| grown == is_refused(id)));
         let known = neighbors.iter().filter(|(id, _)| is_refused(id)).count();
         let count = neighbors.len();
-        if let Some((id, _)) = untold {
-            let id = id.short();
-            self.fail(index, &format!("G5 broken: a report says that {id} is sent what it is not"));
+        if let Some((id, has_grown)) = mistold {
+            let (id, is_sent) = (id.short(), *has_grown == Some(true));
+            let (says, is) = if is_sent { ("refuses", "is sent") } else { ("is sent", "is not") };
+            self.fail(index, &format!("G5 broken: a report says that {id} {says} what it {is}"));
         }
         if queued + named != count || known != named {
             let fault = format!(
@@ -348,7 +357,7 @@ impl<A: App> World<A> {
     /// G5: a whisper that a node says is queued for a neighbor is.
     pub(super) fn check_whisper(&self, index: NodeIndex, before: &[Written], to: &NodeId) {
         let Some(neighbors) = self.written_since(index, before) else { return };
-        if !neighbors.iter().any(|(id, has_grown)| id == to && *has_grown) {
+        if !neighbors.iter().any(|(id, has_grown)| id == to && *has_grown != Some(false)) {
             let to = to.short();
             self.fail(index, &format!("G5 broken: says that {to} is sent what it is not"));
         }

@@ -353,6 +353,7 @@ impl<A: App> World<A> {
         machine.farewell = None;
         machine.neighbors.clear();
         machine.questions.clear();
+        machine.outcomes.clear();
         machine.hindrances = 0;
         machine.displaced = [0; 2];
         machine.account = Account::default();
