@@ -102,6 +102,14 @@ fn no_member_of_a_mesh_under_tls_keeps_a_message_from_anybody_or_brings_one_twic
                 }
             }
         }
+        let is_theirs =
+            |event: &&Event| matches!(event, Event::Message(it) if ids.contains(&it.sender));
+        let theirs = |node| world.app(node).events().iter().filter(is_theirs).count();
+        assert_eq!(
+            (0..4).map(theirs).sum::<usize>(),
+            8 * 4 * 3,
+            "{attack}: and nothing in their names"
+        );
         let is_stranger = |event: &Event| matches!(event, Event::PeerJoined(info) if info.is_authenticated && !ids.contains(&info.id));
         if world.app(0).events().iter().any(is_stranger) {
             joined.push(attack);
