@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::SystemTime;
+#[cfg(target_os = "linux")]
+use std::{sync::mpsc::channel, time::Duration};
 
 use rs2p::wire::{
     Compressions, DecodeLimits, Extension, Flag, FrameDecoder, Handshake, Origin,
@@ -31,10 +33,17 @@ impl Raw {
     }
 
     /// Dials a node in another process, whose answer shows that this is its neighbor now. A node
-    /// that many others keep busy may not take it at once.
+    /// that many others keep busy, or whose places they have, may not take it at once.
     #[cfg(target_os = "linux")]
     pub(crate) fn dial(addr: SocketAddr) -> Self {
-        let mut dials = (0..1_000).filter_map(|_| Self::try_shake(TcpStream::connect(addr).ok()?));
+        let (_never, pace) = channel::<()>();
+        let mut dials = (0..1_000).filter_map(|_| {
+            let taken = TcpStream::connect(addr).ok().and_then(Self::try_shake);
+            if taken.is_none() {
+                let _ = pace.recv_timeout(Duration::from_millis(20));
+            }
+            taken
+        });
         dials.next().expect("the node takes nobody")
     }
 
