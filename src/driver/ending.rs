@@ -66,19 +66,10 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use crate::driver::{Extras, InboxFull, InboxLimits, Started, bind};
+    use crate::driver::tests::start;
     use crate::error::RecvError;
-    use crate::node::Config;
-    use crate::wire::Protocol;
 
     const PATIENCE: Duration = Duration::from_secs(30);
-
-    fn start() -> Started {
-        let addr = "127.0.0.1:0".parse().unwrap();
-        let config = Config::new(Protocol::new("mesh", "Plaintext"));
-        let inbox = InboxLimits { count: 1, len: 1, full: InboxFull::Discard };
-        bind(&[addr], config, inbox, [7; 32], Extras::default()).unwrap()
-    }
 
     /// What a loop leaves that a command ends by a panic with this.
     fn failure(panic: impl FnOnce() + Send + 'static) -> String {

@@ -104,19 +104,9 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use crate::driver::{Extras, InboxFull, InboxLimits, Started, bind};
-    use crate::node::Config;
-    use crate::wire::Protocol;
+    use crate::driver::tests::start;
 
     const PATIENCE: Duration = Duration::from_secs(30);
-
-    /// A loop without timers: it sleeps until it is woken.
-    fn start() -> Started {
-        let addr = "127.0.0.1:0".parse().unwrap();
-        let config = Config::new(Protocol::new("mesh", "Plaintext"));
-        let inbox = InboxLimits { count: 1, len: 1, full: InboxFull::Discard };
-        bind(&[addr], config, inbox, [7; 32], Extras::default()).unwrap()
-    }
 
     #[test]
     fn a_command_sent_while_the_loop_goes_to_sleep_is_not_missed() {

@@ -11,7 +11,7 @@ use socket2::SockRef;
 use super::clock::Clock;
 use super::daemon::{LISTENER, WAKER};
 use super::start::prepare;
-use super::{Answer, Daemon, Extras, InboxFull, InboxLimits, Started, answer};
+use super::{Answer, Daemon, Extras, InboxFull, InboxLimits, Started, answer, bind};
 use crate::error::ConnectError;
 use crate::node::{Compress, Config};
 use crate::time::Instant;
@@ -20,6 +20,14 @@ use crate::wire::{NodeId, Protocol};
 /// Far more than anything here takes. In time, not in turns: small buffers wait for the system's
 /// clocks, and a fast machine takes many turns meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A loop without timers: it sleeps until it is woken.
+pub(super) fn start() -> Started {
+    let addr = "127.0.0.1:0".parse().unwrap();
+    let config = Config::new(Protocol::new("mesh", "Plaintext"));
+    let inbox = InboxLimits { count: 1, len: 1, full: InboxFull::Discard };
+    bind(&[addr], config, inbox, [7; 32], Extras::default()).unwrap()
+}
 
 /// A loop, and what its poller has told and the loop has not heard.
 struct Stepped {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::ledger::{Header, Ledger};
+use super::content::Header;
+use super::ledger::Ledger;
 use crate::error::SendError;
 use crate::event::{Event, SendReport};
 use crate::node::{Node, Whispered};

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::ledger::Life;
+use super::content::Life;
 use crate::conn_id::ConnId;
 use crate::node::Stats;
 use crate::wire::{Compressions, DecodeLimits, Flag, PathfindingMessage};

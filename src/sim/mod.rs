@@ -36,6 +36,7 @@ mod attack;
 mod breaks;
 mod check;
 mod conduct;
+mod content;
 mod dial;
 mod farewell;
 mod faults;

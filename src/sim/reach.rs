@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::app::App;
-use super::ledger::{Content, Origin};
+use super::content::{Content, Origin};
 use super::link::{End, LinkId, Pipe};
 use super::machine::Machine;
 use super::world::{NodeIndex, World};

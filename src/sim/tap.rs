@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::app::App;
-use super::ledger::Header;
+use super::content::Header;
 use super::machine::Machine;
 use super::trace::hash_of_packets;
 use super::world::{NodeIndex, World};

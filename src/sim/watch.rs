@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::App;
 use super::check;
 use super::conduct::is_broadcast;
-use super::ledger::{Header, Life, number_of};
+use super::content::{Header, Life, number_of};
 use super::link::{End, LinkId, Pipe};
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;

@@ -12,9 +12,10 @@ use super::agenda::{Agenda, Step};
 use super::app::{App, Recorder};
 use super::check;
 use super::conduct::Conduct;
+use super::content::Header;
 #[cfg(feature = "rsa")]
 use super::keys::Keys;
-use super::ledger::{Header, Ledger};
+use super::ledger::Ledger;
 use super::link::{Link, LinkId};
 
 use super::machine::{Machine, addr_of};
