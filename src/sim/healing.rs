@@ -49,7 +49,7 @@ impl Swarm {
         for (from, sender, text) in &said {
             for to in (0..self.nodes).filter(|to| to != from) {
                 let times = world.received(to, *sender, &[text]);
-                if !self.is_heard(times) {
+                if !self.is_heard(world, times) {
                     let what =
                         format!("G3 broken: has heard `{text}` {times} times after a partition");
                     world.fail(to, &what);

@@ -334,8 +334,15 @@ impl Swarm {
             let Some(sender) = sender else { continue };
             for to in (0..self.nodes).filter(|to| *to != from) {
                 let times = |packets: &Vec<_>| world.received(to, sender, packets);
-                if !messages.iter().all(|packets| self.is_heard(times(packets))) {
-                    let what = format!("G3 broken: has not heard node {from} without a fault left");
+                for packets in
+                    messages.iter().filter(|packets| !self.is_heard(world, times(packets)))
+                {
+                    let len = packets.iter().map(Vec::len).sum::<usize>();
+                    let (parts, times) = (packets.len(), times(packets));
+                    let what = format!(
+                        "G3 broken: without a fault left has heard {times} times what node {from} \
+                        said in {parts} packets of {len} bytes"
+                    );
                     world.fail(to, &what);
                 }
             }
@@ -345,9 +352,11 @@ impl Swarm {
 
     /// Whether a message that was given to a user so often has come as it should. Py2p nodes may keep
     /// what they repeat for minutes, and bring it again when it is forgotten: whether a minute lay
-    /// between is checked where it was delivered. PROTOCOL.md §4.3.
-    pub(super) fn is_heard(&self, times: usize) -> bool {
-        times == 1 || (times > 1 && self.legacy > 0)
+    /// between is checked where it was delivered. PROTOCOL.md §4.3. And where nobody signs what he says,
+    /// one message may be made into another that says what a third has said.
+    pub(super) fn is_heard(&self, world: &World, times: usize) -> bool {
+        let is_forged = world.is_spoilt && self.attacks.contains(&Attack::Race);
+        times == 1 || (times > 1 && (self.legacy > 0 || is_forged))
     }
 }
 

@@ -174,7 +174,7 @@ impl<A: App> World<A> {
     /// nodes see nothing but noise. [`World::crash`] ends it.
     pub fn add_attacker(&mut self, attack: Attack, victims: &[NodeIndex]) -> NodeIndex {
         // What is signed nobody else can make up.
-        let is_signed = self.machines.first().is_some_and(Machine::keeps_id);
+        let is_signed = self.machines.first().is_some_and(Machine::signs);
         let spoils_numbers = attack.spoils_numbers() && !is_signed;
         self.add_boxed(attack.outsider(victims.to_vec()), spoils_numbers)
     }
