@@ -65,10 +65,18 @@ impl SendQueue {
         while let Some(first) = self.chunks.front_mut() {
             if len < first.len() {
                 first.advance(len);
-                return;
+                break;
             }
             len -= first.len();
             self.chunks.pop_front();
+        }
+        self.give_room_back();
+    }
+
+    /// A queue that was long holds no room for much more than it has now.
+    fn give_room_back(&mut self) {
+        if self.chunks.capacity() > MAX_SLICES && self.chunks.len() <= self.chunks.capacity() / 4 {
+            self.chunks.shrink_to(self.chunks.len() * 2);
         }
     }
 }

@@ -101,6 +101,12 @@ impl CatchingUp {
         offers.into_iter().chain(sources).sum()
     }
 
+    /// When something has been put on its lists, or has come of what is on them.
+    pub(super) fn changed_at(&self) -> Instant {
+        let offered_at = self.offered_at.unwrap_or(Instant::ZERO);
+        offered_at.max(self.heard_at).max(self.answered_at)
+    }
+
     /// When nothing is held any more of what was offered, or asked for.
     fn stale_at(&self, held_for: Duration) -> Option<Instant> {
         let offered = self.offered_at.filter(|_| !self.offered.is_empty());

@@ -1,7 +1,10 @@
 //! What a user may choose about a node.
 
 use super::AdmissionCheck;
+#[cfg(feature = "rsa")]
+use super::encryption::PKCS1;
 use super::encryption::TLS;
+use super::ledger::CONNECTION_LEN;
 use super::limits::Limits;
 use super::rules::{MAX_RULES, Rule, RuleKind};
 use crate::error::ConfigError;
@@ -9,6 +12,10 @@ use crate::error::ConfigError;
 use crate::identity::Identity;
 #[cfg(feature = "tls")]
 use crate::secret::MeshSecret;
+#[cfg(feature = "rsa")]
+use crate::session::rsa;
+#[cfg(feature = "tls")]
+use crate::session::tls;
 use crate::wire::{Address, Compressions, DecodeLimits, NodeId, Protocol};
 
 /// When, and by which method, a node compresses what it sends.
@@ -149,7 +156,28 @@ impl Config {
                 return Err(ConfigError::TooSmall { field: "out_addr", min: 1 });
             }
         }
+        self.limits.check_memory(self.connection_len())?;
         self.check_encryption()
+    }
+
+    /// The least [`Limits::max_memory`] that goes with the other limits and the encryption. Three quarters
+    /// of it are what these may add up to: both memories of messages, what is held for others, what can
+    /// be explained, questions, all connections that others open and the node opens of its own accord,
+    /// one neighbor's queue, and four of the longest frames on their way in.
+    pub fn least_memory(&self) -> usize {
+        self.limits.least_memory(self.connection_len())
+    }
+
+    /// The bytes of memory that a connection takes which holds nothing.
+    pub(super) fn connection_len(&self) -> usize {
+        let session_len = match self.protocol.encryption() {
+            #[cfg(feature = "rsa")]
+            PKCS1 => rsa::SESSION_LEN,
+            #[cfg(feature = "tls")]
+            TLS => tls::SESSION_LEN,
+            _ => 0,
+        };
+        CONNECTION_LEN + session_len
     }
 
     /// Whether what was chosen goes with the encryption.

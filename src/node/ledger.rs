@@ -14,13 +14,15 @@ const FRAME_LEN: usize = 96;
 /// just have doubled.
 const QUEUED_LEN: usize = 96;
 
-/// What a connection takes that holds nothing: its state and its peer's handshake, its timers and
-/// what the driver has of it.
+/// What a connection takes that holds nothing, beside its session: its state and its peer's handshake,
+/// its timers and what the driver has of it.
 pub(super) const CONNECTION_LEN: usize = 4 << 10;
 
 /// The account of one node.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
+    /// What each connection takes that holds nothing.
+    pub(super) connection_len: usize,
     /// What connections hold of what has arrived on them, and to send it again.
     pub(super) held_len: usize,
     /// What is kept until a receiver is found for it.
@@ -69,6 +71,11 @@ struct Queued {
 }
 
 impl Ledger {
+    /// That of a node whose connections take so much each.
+    pub(super) fn new(connection_len: usize) -> Self {
+        Self { connection_len, ..Self::default() }
+    }
+
     /// All that is charged here.
     pub(super) fn len(&self) -> usize {
         self.held_len.saturating_add(self.kept_len).saturating_add(self.queued_len)
@@ -142,14 +149,14 @@ impl Ledger {
         while let Some(first) = queue.frames.front_mut() {
             if len < first.left {
                 first.left -= len;
-                return;
+                break;
             }
             len -= first.left;
             let place = first.place;
             queue.frames.pop_front();
             self.release(place);
         }
-        queue.shrink();
+        give_room_back(&mut queue.frames, SMALL);
     }
 
     /// Nothing goes out to a neighbor any more.
@@ -198,13 +205,6 @@ impl Ledger {
 }
 
 impl Queue {
-    /// A neighbor that waits for nothing holds no room for it.
-    fn shrink(&mut self) {
-        if self.frames.is_empty() && self.frames.capacity() > SMALL {
-            self.frames = VecDeque::new();
-        }
-    }
-
     /// The bytes that wait.
     #[cfg(any(feature = "sim", test))]
     pub(super) fn left_len(&self) -> usize {
@@ -214,6 +214,14 @@ impl Queue {
 
 /// Tables of so many entries are kept for the next time.
 const SMALL: usize = 64;
+
+/// Leaves a queue that was long no more room than it may have needed for four times as much as it has,
+/// or for so many entries.
+pub(super) fn give_room_back<T>(queue: &mut VecDeque<T>, small: usize) {
+    if queue.capacity() > small && queue.len() <= queue.capacity() / 4 {
+        queue.shrink_to(queue.len() * 2);
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -258,6 +266,20 @@ mod tests {
         ledger.clear(&mut one);
         ledger.sent(&mut two, 10);
         assert_eq!(ledger.len(), 0);
+    }
+
+    #[test]
+    fn t44_a_queue_that_was_long_keeps_no_room_that_is_not_charged() {
+        let mut ledger = Ledger::default();
+        let mut queue = Queue::default();
+        for _ in 0..10_000 {
+            ledger.push(&mut queue, &mut None, 1);
+        }
+        for left in (0..10_000).rev() {
+            ledger.sent(&mut queue, 1);
+            let room = queue.frames.capacity() * size_of::<Queued>();
+            assert!(room <= (left * QUEUED_LEN).max(SMALL * size_of::<Queued>()), "{left}: {room}");
+        }
     }
 
     #[test]

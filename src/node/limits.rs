@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::explained::Explained;
+use super::ledger::CONNECTION_LEN;
+use super::requests::Requests;
 use crate::error::ConfigError;
 
 /// The limits of a node. Every field has a default that suits a mesh of a few hundred nodes on a
@@ -24,8 +26,8 @@ pub struct Limits {
     /// py2p; up to 65,536.
     pub max_outgoing: usize,
     /// The most incoming connections. Where a newcomer comes on top, a neighbor of the network that
-    /// has most gives way, unless it is one of those worth keeping: see PROTOCOL.md §6. Default 117,
-    /// 1 to 65,536.
+    /// has most gives way, unless it is one of those worth keeping: see PROTOCOL.md §6. For thousands
+    /// `max_memory` must be more than its default. Default 117, 1 to 65,536.
     pub max_incoming: usize,
     /// The most incoming connections from one IP address; the addresses of one IPv6 /64 count as
     /// one. Not for this machine, nor for private networks unless
@@ -103,12 +105,13 @@ pub struct Limits {
     pub max_catch_up_rate: usize,
     /// The most bytes of memory that the node takes, all in all: its memories of messages, what has
     /// come of frames and is not whole, what waits for neighbors - each frame once, however many wait
-    /// for it -, and 4 KiB for each connection, or 36 KiB under TLS. From four fifths of it on, the
-    /// connections that hold much of a frame are not read until a quarter is free; what would exceed
-    /// it is not queued, and whoever holds the most, and more than its share, is closed. Beside it are
-    /// what waits for the node's user, and what is remembered of peers and addresses, which is 3 MiB at
-    /// most. Default 256 MiB; a third more than the other limits can add up to at least, which is 232
-    /// MiB by default.
+    /// for it -, and 4 KiB for each connection, 36 KiB under TLS or 12 KiB under RSA. From four fifths
+    /// of it on, the connections that hold much of a frame are not read until a quarter is free; what
+    /// would exceed it is not queued, and whoever holds the most, and more than its share, is closed.
+    /// Beside it are what waits for the node's user, and what is remembered of peers and addresses,
+    /// which is 3 MiB at most. Default 256 MiB; a third more than the other limits can add up to at
+    /// least, which is 234 MiB by default, and 239 under TLS: see
+    /// [`Config::least_memory`](super::Config::least_memory).
     pub max_memory: usize,
     /// How much of a frame that has begun must arrive within each `progress_interval`, or what is
     /// left of it: whoever is slower is closed. Bytes count as they arrive, under encryption
@@ -221,22 +224,6 @@ impl Limits {
         self.max_memory / 4 * 3
     }
 
-    /// The least `max_memory` that goes with the other limits: both memories of messages, what
-    /// is held for others, what can be explained, one neighbor's queue, and four of the longest frames
-    /// on their way in, are three quarters of it.
-    pub fn least_memory(&self) -> usize {
-        let parts = [
-            self.max_seen_len,
-            self.max_seen_len,
-            self.max_history_len,
-            self.max_backlog_len,
-            self.max_frame_len.saturating_mul(4),
-            Explained::most_memory(self.max_explained_count),
-        ];
-        let sum = parts.into_iter().fold(0, usize::saturating_add);
-        (sum / 3).saturating_mul(4).saturating_add(4)
-    }
-
     /// Whether a node can live within these limits.
     ///
     /// # Errors
@@ -267,11 +254,32 @@ impl Limits {
             let min = self.max_frame_len;
             return Err(ConfigError::TooSmall { field: "max_backlog_len", min });
         }
-        let min = self.least_memory();
-        if self.max_memory < min {
-            return Err(ConfigError::TooSmall { field: "max_memory", min });
-        }
-        Ok(())
+        // Of what is not encrypted, which takes the least.
+        self.check_memory(CONNECTION_LEN)
+    }
+
+    /// Whether there is enough memory for connections that take so much each.
+    pub(super) fn check_memory(&self, connection_len: usize) -> Result<(), ConfigError> {
+        let min = self.least_memory(connection_len);
+        let is_enough = self.max_memory >= min;
+        if is_enough { Ok(()) } else { Err(ConfigError::TooSmall { field: "max_memory", min }) }
+    }
+
+    /// See [`Config::least_memory`](super::Config::least_memory).
+    pub(super) fn least_memory(&self, connection_len: usize) -> usize {
+        let connections = self.max_incoming.saturating_add(self.max_outgoing);
+        let parts = [
+            self.max_seen_len,
+            self.max_seen_len,
+            self.max_history_len,
+            Explained::most_memory(self.max_explained_count),
+            Requests::most_memory(self.max_requests),
+            connections.saturating_mul(connection_len),
+            self.max_backlog_len,
+            self.max_frame_len.saturating_mul(4),
+        ];
+        let sum = parts.into_iter().fold(0, usize::saturating_add);
+        (sum / 3).saturating_mul(4).saturating_add(4)
     }
 }
 
@@ -326,8 +334,8 @@ const MAX_COUNT: usize = 1 << 16;
 /// More of anything a second than a machine has time for.
 const MAX_RATE: usize = 1_000_000;
 
-/// What the smallest values of the others ask for: see [`Limits::least_memory`].
-const MIN_MEMORY: usize = 181_592;
+/// What the smallest values of the others ask for.
+const MIN_MEMORY: usize = 188_420;
 
 /// In less nothing can happen.
 const MIN_TIME: Duration = Duration::from_millis(1);
@@ -411,7 +419,7 @@ mod tests {
             _ => {}
         }
         if number.name != "max_memory" {
-            limits.max_memory = limits.max_memory.max(limits.least_memory());
+            limits.max_memory = limits.max_memory.max(limits.least_memory(CONNECTION_LEN));
         }
         limits
     }
@@ -421,8 +429,9 @@ mod tests {
         let (max_frame_len, max_backlog_len, max_seen_len) = (1 << 10, 1 << 10, 64 << 10);
         let mut limits = Limits { max_frame_len, max_backlog_len, ..Limits::default() };
         (limits.max_seen_len, limits.max_history_len) = (max_seen_len, 0);
+        (limits.max_incoming, limits.max_outgoing, limits.max_requests) = (1, 0, 1);
         limits.max_explained_count = 0;
-        Limits { max_memory: limits.least_memory(), ..limits }
+        Limits { max_memory: limits.least_memory(CONNECTION_LEN), ..limits }
     }
 
     #[test]
@@ -475,14 +484,19 @@ mod tests {
     #[test]
     fn t44_the_sum_of_what_the_other_limits_allow_fits_into_all_memory() {
         for limits in [least(), Limits::default(), Limits::strict()] {
-            let min = limits.least_memory();
+            let min = limits.least_memory(CONNECTION_LEN);
             assert!(limits.max_memory >= min, "{limits:?}");
             assert_eq!(Limits { max_memory: min, ..limits.clone() }.check(), Ok(()));
             let too_small = ConfigError::TooSmall { field: "max_memory", min };
             assert_eq!(Limits { max_memory: min - 1, ..limits }.check(), Err(too_small));
         }
-        assert_eq!(least().least_memory(), MIN_MEMORY);
-        assert_eq!(Limits::default().least_memory().div_ceil(1 << 20), 232, "as the docs say");
+        assert_eq!(least().least_memory(CONNECTION_LEN), MIN_MEMORY);
+        assert_eq!(
+            [CONNECTION_LEN, 36 << 10]
+                .map(|len| Limits::default().least_memory(len).div_ceil(1 << 20)),
+            [234, 239],
+            "as the docs say"
+        );
     }
 
     #[test]

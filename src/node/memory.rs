@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::ledger::{CONNECTION_LEN, Ticket};
+use super::ledger::Ticket;
 use super::reading::MEMORY;
 use super::timer::Timer;
 use super::{CloseMode, Node};
@@ -25,7 +25,8 @@ use crate::error::CloseReason;
 use crate::time::Instant;
 
 /// How long a queue must have had something in it before its neighbor can be closed for it: what was
-/// queued just now may be gone as soon as the driver writes.
+/// queued just now may be gone as soon as the driver writes, and what was listed as soon as it is
+/// answered.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Node {
@@ -42,7 +43,7 @@ impl Node {
             + self.requests.bytes()
             + self.history.bytes()
             + self.explained.memory_len()
-            + self.connections.len().saturating_mul(CONNECTION_LEN)
+            + self.connections.len().saturating_mul(self.ledger.connection_len)
     }
 
     /// Whether a frame can be queued for one more neighbor; `ticket` where it may wait for others.
@@ -151,8 +152,9 @@ impl Node {
         let is_idle = |connection: &Connection| {
             let is_waiting = connection.backlog_len > 0;
             let is_late = is_waiting && now.since(connection.queued_since) >= PATIENCE;
-            // What is on its lists is not read, and may stay as long as its peer likes.
-            let is_listed = connection.catch_up.held_len() > share;
+            // What is on its lists may stay as long as its peer likes, or may just have come.
+            let lists = &connection.catch_up;
+            let is_listed = lists.held_len() > share && now.since(lists.changed_at()) >= PATIENCE;
             is_late || is_listed || connection.is_held_for(MEMORY)
         };
         let found = self.largest(&is_idle).filter(|&(_, part)| part > share);

@@ -227,7 +227,7 @@ impl Node {
             last_sequence: 0,
             clock: Clock { told_at: now, wall },
             connections: Connections::default(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(config.connection_len()),
             is_full: false,
             last_conn: 0,
             table: RoutingTable::default(),

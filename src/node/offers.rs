@@ -130,8 +130,9 @@ impl Node {
             return self.stats.catch_up.refused += 1;
         };
         for want in wants {
-            let offered = offer.sources().iter().find(|source| source.key() == want.key());
-            let Some(offered) = offered else { continue };
+            // They stand in the order in which they are held.
+            let at = offer.sources().binary_search_by_key(&want.key(), Source::key);
+            let Some(offered) = at.ok().and_then(|at| offer.sources().get(at)) else { continue };
             let numbers = offered.numbers.common(&want.numbers);
             if !numbers.is_empty() {
                 self.stats.catch_up.asked += numbers.count();

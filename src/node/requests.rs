@@ -63,6 +63,11 @@ impl Requests {
         self.met.count().saturating_add(self.own.len()).saturating_mul(QUESTION_MEMORY)
     }
 
+    /// As many bytes as that may come to, of so many questions of this node and of everybody.
+    pub(super) fn most_memory(max_count: usize) -> usize {
+        max_count.saturating_mul(2 * QUESTION_MEMORY)
+    }
+
     /// The bytes of the messages that wait for the outcomes of questions.
     #[cfg(any(feature = "sim", test))]
     pub(super) fn kept_len(&self) -> usize {

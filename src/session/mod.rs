@@ -138,8 +138,8 @@ impl Session {
         }
     }
 
-    /// About how many bytes of memory the session takes: its buffers, and what every session of its
-    /// kind has.
+    /// About how many bytes of memory the buffers of the session take. What every session of its kind
+    /// takes comes on top: `SESSION_LEN` of its module.
     pub fn held_len(&self) -> usize {
         match self {
             Self::Plaintext(session) => {

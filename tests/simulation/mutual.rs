@@ -68,7 +68,7 @@ fn flood(seed: u64, messages: usize, window_len: usize) {
         config.limits.max_frame_len = 128 << 10;
         config.limits.max_backlog_len = 256 << 10;
         config.limits.max_seen_len = 64 << 10;
-        config.limits.max_memory = config.limits.least_memory();
+        config.limits.max_memory = config.least_memory();
         config.limits.max_outgoing = 0;
         world.add(config, Flooder { left: messages, ..Flooder::default() });
     }

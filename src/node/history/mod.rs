@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::size::{Measure, Size};
+use super::ledger::give_room_back;
 use super::limits::Limits;
 use super::seen::MAX_AGE;
 use crate::sorted_map::SortedMap;
@@ -231,9 +232,7 @@ impl History {
     pub(super) fn give_back(&mut self, len: usize) -> u64 {
         let all = self.bytes();
         let displaced = self.cut_down(Measure::Len, all.saturating_sub(len), all / PARTS);
-        if self.slots.is_empty() {
-            self.slots = VecDeque::new();
-        }
+        give_room_back(&mut self.slots, 0);
         displaced
     }
 
@@ -281,9 +280,7 @@ impl History {
         while self.oldest().is_some_and(|arrived| now.since(arrived) >= age) && self.take(0) {
             forgotten += 1;
         }
-        if self.slots.is_empty() {
-            self.slots = VecDeque::new();
-        }
+        give_room_back(&mut self.slots, 0);
         forgotten
     }
 

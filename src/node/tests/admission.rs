@@ -315,6 +315,7 @@ fn a_seed_with_an_id_waits_for_that_node() {
 fn a_thousand_handshakes_from_one_address_leave_room_for_the_others() {
     let wide = |mut config: Config| {
         (config.limits.max_pending, config.limits.max_incoming) = (2_000, 2_000);
+        config.limits.max_memory = config.least_memory();
         config
     };
     let accept_all = |node: &mut Node| {

@@ -9,7 +9,7 @@ use super::net::config;
 use super::offers::{neighbor, offer, said, source, want};
 use crate::conn_id::ConnId;
 use crate::error::{CloseReason, Refusal};
-use crate::node::{Input, Limits};
+use crate::node::Input;
 use crate::wire::{CatchUpVerb, Run, Source};
 
 /// What so many sources of one run each take at least.
@@ -128,13 +128,15 @@ fn t44_what_was_offered_and_asked_for_is_forgotten_when_nobody_holds_it_any_more
 /// A node whose memory is for the most part that of messages held for others, with so many
 /// neighbors, all of which have taken what was sent to them.
 fn remembering(count: usize) -> Stage {
-    let config = scarce(|limits| {
+    let mut config = scarce(|limits| {
+        limits.max_incoming = count;
         limits.max_history_len = 4_096 * KIB;
         // Frames may stay unfinished for as long as the tests take.
         limits.progress_interval = Duration::from_secs(600);
         limits.frame_timeout = Duration::from_secs(600);
-        limits.max_memory = Limits::least_memory(limits);
+        limits.max_memory = 16 << 20;
     });
+    config.limits.max_memory = config.least_memory();
     let mut stage = Stage::new(config, count);
     drain(&mut stage, 0..count);
     for sequence in 0..80 {
@@ -274,6 +276,50 @@ fn t44_what_is_held_for_others_gives_way_before_anybody_within_its_share() {
     stage.call(|node, now| node.handle_input(now, Input::Timeout));
     assert_eq!(stage.aborted, [stage.conns[0]]);
     assert_eq!(stage.usage().history_len, history_len);
+}
+
+#[test]
+fn t44_who_has_lists_of_more_than_its_share_is_closed_where_nothing_comes_of_them_for_a_second() {
+    for (waited, is_cut) in [(999, false), (1_000, true)] {
+        let mut bench = holder_of(300);
+        bench.neighbor(3, "b", None);
+        bench.neighbor(4, "c", None);
+        let conn = neighbor(&mut bench, 2, "late");
+        let len = bench.node.backlog_len(conn).unwrap();
+        bench.input(Input::Sent { conn, len });
+        assert!(charged(&bench, conn) >= least_len(300), "offered");
+        bench.wait(waited);
+        bench.node.config.limits.max_memory = bench.node.usage().memory_len;
+        let refused = bench.node.send_raw(bench.now, &id("from"), b"whisper", &["text"]);
+        assert_eq!(refused, Err(Refusal::OutOfMemory));
+        bench.wait(0);
+        assert_eq!(bench.neighbors().iter().all(|(peer, _)| *peer != id("late")), is_cut);
+    }
+}
+
+#[test]
+fn t44_places_and_questions_that_are_all_taken_leave_neighbors_their_share() {
+    let count = 250;
+    let mut config = scarce(|limits| {
+        (limits.max_incoming, limits.max_requests) = (count, 64);
+        limits.max_memory = 64 << 20;
+    });
+    config.limits.max_memory = config.least_memory();
+    let mut stage = Stage::new(config, count);
+    drain(&mut stage, 0..count);
+    for number in 0..64 {
+        let nobody = id(&format!("nobody{number}"));
+        stage.node.locate(stage.now, &nobody).unwrap();
+        if number % 4 == 3 {
+            drain(&mut stage, 0..count);
+        }
+    }
+    for number in 0..count {
+        let share = stage.node.share_len();
+        stage.begin(number, share - KIB);
+    }
+    assert_eq!((&stage.lost[..], &stage.aborted[..]), (&[][..], &[][..]));
+    assert!(stage.usage().memory_len > stage.node.config.limits.max_memory / 2);
 }
 
 #[test]

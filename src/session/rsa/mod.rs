@@ -32,8 +32,8 @@ pub use packets::{bin_to_int, charlimit, chunk_len, construct_packets, int_to_bi
 use receiving::{Advance, Receiving};
 use sending::Sending;
 
-/// What a session takes beside its buffers: its keys, mostly.
-const SESSION_LEN: usize = 8 << 10;
+/// The bytes of memory that a session takes beside its buffers: its keys, mostly.
+pub const SESSION_LEN: usize = 8 << 10;
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,7 +192,7 @@ impl RsaSession {
         self.transmits.pop_front()
     }
 
-    /// About how many bytes of memory the session takes.
+    /// About how many bytes of memory the session takes, beside [`SESSION_LEN`].
     pub fn held_len(&self) -> usize {
         let under_way = match &self.state {
             State::Established { receiving, sending, .. } => {
@@ -202,7 +202,7 @@ impl RsaSession {
             State::Exchanging(_) | State::Failed(_) => 0,
         };
         let ready = self.transmits.iter().map(Bytes::len);
-        let parts = [SESSION_LEN, under_way, self.input.capacity(), self.queued_len];
+        let parts = [under_way, self.input.capacity(), self.queued_len];
         ready.chain(parts).fold(0, usize::saturating_add)
     }
 

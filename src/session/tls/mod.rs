@@ -24,9 +24,9 @@ pub use context::TlsContext;
 /// The most bytes that wait for a step.
 const MAX_BUFFERED_LEN: usize = 64 << 10;
 
-/// What a session takes beside its input: a link at rest takes half of it, and the other half is as
-/// long as the longest record that may be there in part.
-const SESSION_LEN: usize = 32 << 10;
+/// The bytes of memory that a session takes beside its input: a link at rest takes half of it, and the
+/// other half is as long as the longest record that may be there in part.
+pub const SESSION_LEN: usize = 32 << 10;
 
 /// What the secret of a connection is derived for, that both ends can name it by.
 const BINDING_LABEL: &[u8] = b"EXPORTER-rs2p-mesh-binding-v1";
@@ -175,9 +175,9 @@ impl TlsSession {
         (!data.is_empty()).then(|| data.into_boxed_slice().into())
     }
 
-    /// About how many bytes of memory the session takes.
+    /// About how many bytes of memory the session takes, beside [`SESSION_LEN`].
     pub fn held_len(&self) -> usize {
-        self.input.capacity().saturating_add(SESSION_LEN)
+        self.input.capacity()
     }
 
     /// Whether both ends have proven their keys.

@@ -30,6 +30,9 @@ const LOOK_PERIOD: Duration = Duration::from_millis(50);
 /// As many handshakes a second as a node may take at most: here all come from friends.
 const NO_LIMIT: usize = 1_000_000;
 
+/// Enough for as many neighbors as there may be, under every encryption.
+const MAX_MEMORY: usize = 512 << 20;
+
 /// How many nodes leave at once. Waiting is most of it.
 const CLOSING_THREADS: usize = 16;
 
@@ -77,6 +80,7 @@ impl Nodes {
                 .configure(|config| {
                     // The hub of a star takes all others.
                     config.limits.max_incoming = options.nodes;
+                    config.limits.max_memory = MAX_MEMORY;
                     config.limits.max_handshakes = NO_LIMIT;
                     config.limits.max_handshake_burst = NO_LIMIT;
                     config.limits.connect_timeout = options.timeout;

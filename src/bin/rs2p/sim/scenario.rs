@@ -137,6 +137,7 @@ impl<'a> Scenario<'a> {
         config.limits.max_outgoing = 0;
         // The hub of a star takes all others.
         config.limits.max_incoming = config.limits.max_incoming.max(self.options.nodes);
+        config.limits.max_memory = config.limits.max_memory.max(config.least_memory());
         config.limits.max_pending = config.limits.max_incoming;
         config.limits.max_handshakes = NO_LIMIT;
         config.limits.max_handshake_burst = NO_LIMIT;

@@ -61,7 +61,7 @@ fn configure(script: &mut Script<'_>) -> Config {
     config.limits.max_incoming = 1 + usize::from(counts >> 2 & 7);
     config.limits.max_pending = 1 + usize::from(counts >> 5 & 3);
     if counts & 128 != 0 {
-        config.limits.max_memory = config.limits.least_memory();
+        config.limits.max_memory = config.least_memory();
     }
     config
 }
