@@ -39,8 +39,9 @@ struct Parting {
 enum Whom {
     /// To nobody who has said its name.
     Nobody,
-    /// To somebody whom the node had ended it with before, which an event has told.
-    Old,
+    /// To somebody whom the node had ended it with before, which an event has told: it may tell of it
+    /// once more.
+    Old(NodeId),
     Known(NodeId),
 }
 
@@ -71,7 +72,7 @@ impl<A: App> World<A> {
         let partings = node.connection_views().map(|view| {
             let whom = match (view.phase, view.id) {
                 ("established" | "retiring" | "parked" | "holding", Some(id)) => Whom::Known(id),
-                ("closing", _) => Whom::Old,
+                ("closing", Some(id)) => Whom::Old(id),
                 _ => Whom::Nobody,
             };
             (view.conn, parting(whom))
@@ -169,8 +170,12 @@ impl Farewell {
                 ));
             }
         }
-        let old = self.partings.values().filter(|parting| parting.whom == Whom::Old).count();
-        match rest.get(old) {
+        let mut old: Vec<_> = self.partings.values().map(|parting| parting.whom).collect();
+        let untrue = rest.iter().find(|(id, _)| {
+            let place = old.iter().position(|whom| *whom == Whom::Old(*id));
+            place.map(|place| old.swap_remove(place)).is_none()
+        });
+        match untrue {
             Some((id, leftover)) => {
                 Err(format!("G6 broken: {leftover:?} is told of {}, who has taken all", id.short()))
             }
@@ -219,8 +224,11 @@ mod tests {
         for end in ALL {
             assert_eq!(compare(&[(Whom::Nobody, end)], &[]), Ok(()));
             assert!(compare(&[(Whom::Nobody, end)], &[("ann", Unconfirmed)]).is_err());
-            assert_eq!(compare(&[(Whom::Old, end)], &[]), Ok(()));
-            assert_eq!(compare(&[(Whom::Old, end)], &[("ann", Unconfirmed)]), Ok(()));
+            let old = Whom::Old(id("ann"));
+            assert_eq!(compare(&[(old, end)], &[]), Ok(()));
+            assert_eq!(compare(&[(old, end)], &[("ann", Unconfirmed)]), Ok(()));
+            assert!(compare(&[(old, end)], &[("bob", Unconfirmed)]).is_err());
+            assert!(compare(&[(old, end)], &[("ann", Unconfirmed); 2]).is_err());
         }
         let twice = [(ann, Ending::Left(9)), (ann, Ending::Left(9))];
         assert!(compare(&twice, &[("ann", Unsent(9))]).is_err());

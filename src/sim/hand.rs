@@ -194,7 +194,7 @@ impl<A: App> World<A> {
                 self.let_act(index, |outsider, hand| outsider.on_open(hand, conn));
             }
             Input::Received { conn, data } => {
-                let (is_open, data) = self.unseal(index, conn, data);
+                let Some((is_open, data)) = self.unseal(index, conn, data) else { return };
                 if is_open {
                     self.let_act(index, |outsider, hand| outsider.on_open(hand, conn));
                 }
@@ -274,9 +274,10 @@ impl<A: App> World<A> {
             Act::Dial(conn, addr) => self.start_dial(index, conn, addr),
             Act::Write(conn, data) => {
                 if machine.links.contains_key(&conn) {
-                    self.note_written(index, conn, &data);
-                    if let Some(data) = self.seal(index, conn, data) {
-                        self.write(index, conn, data);
+                    // What a session does not take is not said.
+                    if let Some(sealed) = self.seal(index, conn, data.clone()) {
+                        self.note_written(index, conn, &data);
+                        self.write(index, conn, sealed);
                     }
                 }
             }

@@ -21,7 +21,7 @@ pub(super) struct Ledger {
     /// How many deliveries had come over how many links.
     hops: Vec<u64>,
     /// How many messages each machine has sent or got.
-    held: BTreeMap<usize, u32>,
+    last_places: BTreeMap<usize, u32>,
     /// Broadcasts that machines have come to hold, until somebody asks: which machine and content.
     fresh: Vec<(usize, usize)>,
     /// Of messages that strangers have said or heard: a hash of all that makes one.
@@ -36,7 +36,7 @@ impl Ledger {
 
     /// Enters a message that a node's user has sent, when the node's calendar shows `wall`, and
     /// returns by which number it goes here. Whatever the node has been given before, it has passed
-    /// on before, if it `is_in_order`.
+    /// on before, if it `is_in_order`; what waits until its receiver is found is not.
     pub(super) fn note_own(
         &mut self,
         (now, wall): (Instant, UnixTime),
@@ -47,7 +47,7 @@ impl Ledger {
         let index = self.enter(now, header, number);
         let Some(life) = self.lives.get(&header.sender).copied() else { return index };
         let is_broadcast = header.to.is_none();
-        let place = (is_in_order && is_broadcast).then(|| self.next_place(life.0));
+        let place = is_in_order.then(|| self.next_place(life.0));
         let Some(content) = self.contents.get_mut(index) else { return index };
         let is_first = content.sent_at.len() == 1;
         content.origin = is_first.then_some(Origin { life, wall, place });
@@ -207,9 +207,9 @@ impl Ledger {
     }
 
     fn next_place(&mut self, machine: usize) -> u32 {
-        let held = self.held.entry(machine).or_default();
-        *held = held.saturating_add(1);
-        *held
+        let last = self.last_places.entry(machine).or_default();
+        *last = last.saturating_add(1);
+        *last
     }
 
     /// Who goes, or went, by an id.

@@ -89,7 +89,7 @@ pub(super) struct Pipe {
     /// Nothing gets through: bytes wait on the way.
     pub(super) is_blocked: bool,
     /// What waits on the way.
-    pub(super) held: VecDeque<Segment>,
+    pub(super) kept_back: VecDeque<Segment>,
     /// What arrived and was not read, because the receiver is stopped or does not read.
     pub(super) unread: VecDeque<Segment>,
     /// The sending side ends behind what waits.
@@ -133,7 +133,7 @@ impl Pipe {
             coming: VecDeque::new(),
             stalled_until: None,
             is_blocked: false,
-            held: VecDeque::new(),
+            kept_back: VecDeque::new(),
             unread: VecDeque::new(),
             is_finishing: false,
             is_finished: false,

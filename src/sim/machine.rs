@@ -10,7 +10,7 @@ use super::conduct::Conduct;
 use super::farewell::Farewell;
 use super::link::LinkId;
 use super::outsider::Outside;
-use super::reach::Held;
+use super::reach::Lately;
 use super::watch::Question;
 use crate::conn_id::ConnId;
 use crate::node::{Config, Node, TLS};
@@ -31,11 +31,13 @@ pub(super) struct Machine<A> {
     pub(super) app: Option<A>,
     pub(super) config: Config,
     pub(super) life: u64,
+    /// When that began.
+    pub(super) started_at: Instant,
     pub(super) links: BTreeMap<ConnId, LinkId>,
     /// Connections that the node has paused.
     pub(super) paused: BTreeSet<ConnId>,
     /// Connections that the node does not want to be read.
-    pub(super) held: BTreeSet<ConnId>,
+    pub(super) unwanted: BTreeSet<ConnId>,
     /// Until when the machine stands still.
     pub(super) stopped_until: Option<Instant>,
     /// When it last went on after that.
@@ -64,8 +66,10 @@ pub(super) struct Machine<A> {
     pub(super) conduct: Conduct,
     /// The connection that its node is reading.
     pub(super) reading: Option<ConnId>,
+    /// Whether an outsider writes what it reads there.
+    pub(super) reads_outsider: bool,
     /// The broadcasts that its node has lately come to hold, while that matters.
-    pub(super) known: Held,
+    pub(super) known: Lately,
     /// Its node's neighbors, as events have told.
     pub(super) neighbors: BTreeSet<NodeId>,
     /// Whether those have changed since they were last compared with its own.
@@ -81,8 +85,10 @@ pub(super) struct Machine<A> {
     pub(super) displaced: [u64; 2],
     /// What its node must have counted in this life.
     pub(super) account: Account,
-    /// The most connections that it has had at once.
+    /// The most connections that it has had at once in this life.
     pub(super) most_links: usize,
+    /// How many frames its node could not decode by the end of its last turn.
+    pub(super) undecodable: u64,
     /// Its turns since its memory was counted anew.
     pub(super) turns_unchecked: usize,
     /// The one timer on the agenda that counts. Later ones there are of earlier plans.
@@ -116,8 +122,8 @@ impl<A> Machine<A> {
     }
 
     /// Whether its node wants nothing more of a connection for now.
-    pub(super) fn is_held(&self, conn: ConnId) -> bool {
-        self.paused.contains(&conn) || self.held.contains(&conn)
+    pub(super) fn is_unread(&self, conn: ConnId) -> bool {
+        self.paused.contains(&conn) || self.unwanted.contains(&conn)
     }
 
     /// Whether its node goes by the same id in each of its lives.
@@ -147,9 +153,10 @@ impl<A> Machine<A> {
             app,
             config,
             life: 0,
+            started_at: Instant::ZERO,
             links: BTreeMap::new(),
             paused: BTreeSet::new(),
-            held: BTreeSet::new(),
+            unwanted: BTreeSet::new(),
             stopped_until: None,
             stood_at: Instant::ZERO,
             missed: VecDeque::new(),
@@ -164,7 +171,8 @@ impl<A> Machine<A> {
             refusals: 0,
             conduct: Conduct::default(),
             reading: None,
-            known: Held::new(),
+            reads_outsider: false,
+            known: Lately::new(),
             neighbors: BTreeSet::new(),
             has_new_neighbors: false,
             questions: BTreeMap::new(),
@@ -173,6 +181,7 @@ impl<A> Machine<A> {
             displaced: [0; 2],
             account: Account::default(),
             most_links: 0,
+            undecodable: 0,
             turns_unchecked: 0,
             timer_at: None,
             next_port: 50_000,

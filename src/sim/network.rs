@@ -105,6 +105,13 @@ impl<A: App> World<A> {
         End { machine: index, life, conn }
     }
 
+    /// The link that a machine has under this name, and which side of it is the machine's.
+    pub(super) fn link_at(&self, index: NodeIndex, conn: ConnId) -> Option<(usize, &Link)> {
+        let link = self.links.get(self.machines.get(index)?.links.get(&conn)?)?;
+        Some((link.side(index, conn), link))
+    }
+
+    /// The same, and by which number it goes.
     pub(super) fn link_of(
         &mut self,
         index: NodeIndex,
@@ -205,7 +212,7 @@ impl<A: App> World<A> {
         let Some(&receiver) = link.ends.get(1 - side) else { return };
         let Some(pipe) = link.pipes.get_mut(side) else { return };
         if pipe.is_blocked {
-            pipe.held.push_back(segment);
+            pipe.kept_back.push_back(segment);
             return;
         }
         pipe.unread.push_back(segment);
@@ -217,7 +224,7 @@ impl<A: App> World<A> {
         let now = self.now;
         loop {
             let Some(machine) = self.machines.get(index) else { return };
-            if machine.stopped_until.is_some() || machine.is_held(conn) {
+            if machine.stopped_until.is_some() || machine.is_unread(conn) {
                 return;
             }
             let draws_entropy = machine.draws_entropy();
@@ -320,7 +327,7 @@ impl<A: App> World<A> {
             return false;
         }
         machine.paused.remove(&end.conn);
-        machine.held.remove(&end.conn);
+        machine.unwanted.remove(&end.conn);
         self.note_ended(end, false);
         let Some(machine) = self.machines.get_mut(end.machine) else { return false };
         let Some(id) = machine.links.remove(&end.conn) else {
@@ -328,12 +335,12 @@ impl<A: App> World<A> {
             return true;
         };
         let Some(&ends) = self.links.get(&id).map(|link| &link.ends) else { return true };
-        let is_held = |end: &End| {
+        let is_taken = |end: &End| {
             self.machines.get(end.machine).is_some_and(|machine| {
                 machine.life == end.life && machine.links.contains_key(&end.conn)
             })
         };
-        if !ends.iter().any(is_held) {
+        if !ends.iter().any(is_taken) {
             self.links.remove(&id);
         }
         true

@@ -77,7 +77,7 @@ pub(super) struct Known {
 }
 
 /// The broadcasts that a machine has lately come to hold, the oldest first.
-pub(super) type Held = VecDeque<Known>;
+pub(super) type Lately = VecDeque<Known>;
 
 impl<A: App> World<A> {
     /// A node has done its turn: some of what it held may have made room for others.
@@ -117,6 +117,12 @@ impl<A: App> World<A> {
     pub(super) fn owe_whisper(&mut self, index: NodeIndex, to: &NodeId, content: usize) {
         let Some(node) = self.node(index).filter(|_| self.is_uniform) else { return };
         let Some(conn) = node.routing_table().find(|info| info.id == *to) else { return };
+        let place = self.place_at(index, content);
+        if let Some((_, side, link)) = self.link_of(index, conn.conn) {
+            if let Some(pipe) = link.pipes.get_mut(side) {
+                pipe.first_place = pipe.first_place.or(place);
+            }
+        }
         self.owe_on(index, conn.conn, &[content]);
     }
 
@@ -145,11 +151,14 @@ impl<A: App> World<A> {
         }
     }
 
+    /// The place of a message among those that a machine has sent or got.
+    fn place_at(&self, index: NodeIndex, content: usize) -> Option<u32> {
+        let life = self.machines.get(index)?.life;
+        self.ledger.content(content)?.place((index, life))
+    }
+
     fn owe(&mut self, index: NodeIndex, conn: ConnId, refused: u64, contents: &[usize]) {
-        let first = contents.first().and_then(|first| {
-            let life = self.machines.get(index)?.life;
-            self.ledger.content(*first)?.place((index, life))
-        });
+        let first = contents.first().and_then(|first| self.place_at(index, *first));
         let Some((_, side, link)) = self.link_of(index, conn) else { return };
         if link.meeting.joined_at.get(side) == Some(&None) {
             // It has taken the place of one that went, maybe after this was sent: then it is for the
@@ -175,7 +184,7 @@ impl<A: App> World<A> {
             let Some(pipe) = link.pipes.get_mut(side) else { return };
             let Some(owed) = pipe.owed.front().copied() else { break };
             let machine = self.machines.get(reader.machine);
-            let is_busy = machine.is_some_and(|machine| machine.is_held(reader.conn));
+            let is_busy = machine.is_some_and(|machine| machine.is_unread(reader.conn));
             if owed.due > pipe.read_len || is_busy {
                 return;
             }
@@ -231,6 +240,7 @@ impl<A: App> World<A> {
             return false;
         }
         let Some(node) = self.node(reader.machine) else { return false };
+        // Whoever has ended a connection takes from it no more of what others sent.
         let is_leaving = link.pipes.get(1 - side).is_some_and(|back| back.is_finishing);
         if is_leaving && !self.is_neighbor(node, reader, writer) {
             return false;
@@ -253,16 +263,13 @@ impl<A: App> World<A> {
     /// Whether the node at one end has the node at the other for a neighbor, on whatever connection.
     /// Its name is not enough: a stranger may go by that, where ids are not proven.
     fn is_neighbor(&self, node: &Node, at: &End, other: &End) -> bool {
-        let Some(links) = self.machines.get(at.machine).map(|machine| &machine.links) else {
-            return false;
-        };
-        let leads_there = |conn: &ConnId| {
-            let link = links.get(conn).and_then(|id| self.links.get(id));
-            link.is_some_and(|link| link.ends.iter().any(|end| end.machine == other.machine))
+        let leads_there = |conn| {
+            let link = self.link_at(at.machine, conn);
+            link.is_some_and(|(_, it)| it.ends.iter().any(|end| end.machine == other.machine))
         };
         let id = self.id(other.machine);
         id.is_some_and(|id| {
-            node.routing_table().any(|info| info.id == id && leads_there(&info.conn))
+            node.routing_table().any(|info| info.id == id && leads_there(info.conn))
         })
     }
 
@@ -319,7 +326,7 @@ impl<A: App> World<A> {
         }
         let is_busy = link.ends.iter().any(|end| {
             let machine = self.machines.get(end.machine);
-            machine.is_some_and(|machine| machine.is_held(end.conn))
+            machine.is_some_and(|machine| machine.is_unread(end.conn))
         });
         if is_busy {
             return;

@@ -84,11 +84,16 @@ impl<A: App> World<A> {
     }
 
     /// What an outsider makes of bytes that arrived: whether its connection is open by them, and
-    /// what they hold for it. A connection whose session fails is given up.
-    pub(super) fn unseal(&mut self, index: NodeIndex, conn: ConnId, data: &[u8]) -> (bool, Bytes) {
+    /// what they hold for it. Nothing where its session fails: the connection is given up.
+    pub(super) fn unseal(
+        &mut self,
+        index: NodeIndex,
+        conn: ConnId,
+        data: &[u8],
+    ) -> Option<(bool, Bytes)> {
         let sessions = self.seals(index).map(|seals| &mut seals.sessions);
         let Some(session) = sessions.and_then(|sessions| sessions.get_mut(&conn)) else {
-            return (false, Bytes::copy_from_slice(data));
+            return Some((false, Bytes::copy_from_slice(data)));
         };
         let was_open = session.is_established();
         let (mut rest, mut plain, mut has_failed) = (data, Vec::new(), false);
@@ -108,8 +113,9 @@ impl<A: App> World<A> {
         if has_failed {
             self.close(index, conn, CloseMode::Abort);
             self.tell_outsider(index, Input::Closed { conn, error: None });
+            return None;
         }
-        (is_open, plain.into())
+        Some((is_open, plain.into()))
     }
 
     /// What an outsider writes on a connection where it says this. Nothing where that is not open.

@@ -10,7 +10,6 @@ use super::legacy::Legacy;
 use super::storm::Faults;
 use super::swarm::Swarm;
 use super::world::World;
-use crate::conn_id::ConnId;
 use crate::node::{PKCS1, PLAINTEXT};
 use crate::wire::NodeId;
 
@@ -123,21 +122,12 @@ impl Swarm {
 }
 
 impl World {
-    /// Whether a connection of a node leads to a machine without one.
-    pub(super) fn is_outside(&self, index: usize, conn: ConnId) -> bool {
-        let Some(machine) = self.machines.get(index) else { return false };
-        let link = machine.links.get(&conn).and_then(|id| self.links.get(id));
-        link.is_some_and(|link| link.ends.iter().any(|end| self.outside(end.machine).is_some()))
-    }
-
     /// Whether a machine is a node's neighbor.
     fn is_linked(&self, index: usize, other: usize) -> bool {
-        let (Some(node), Some(machine)) = (self.node(index), self.machines.get(index)) else {
-            return false;
+        let leads_there = |conn| {
+            let link = self.link_at(index, conn);
+            link.is_some_and(|(_, link)| link.ends.iter().any(|end| end.machine == other))
         };
-        node.routing_table().any(|info| {
-            let link = machine.links.get(&info.conn).and_then(|id| self.links.get(id));
-            link.is_some_and(|link| link.ends.iter().any(|end| end.machine == other))
-        })
+        self.node(index).is_some_and(|node| node.routing_table().any(|info| leads_there(info.conn)))
     }
 }

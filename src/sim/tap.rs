@@ -99,6 +99,8 @@ impl<A: App> World<A> {
         let link = self.link_of(index, conn).and_then(|(_, side, link)| link.ends.get(1 - side));
         let reader = link.map(|reader| reader.machine);
         let is_signed = reader.and_then(|it| self.machines.get(it)).is_some_and(Machine::signs);
+        let is_for_py2p =
+            reader.and_then(|it| self.outside(it)).is_some_and(|outside| outside.is_honest);
         let reader = reader.and_then(|reader| self.id(reader));
         let Some(machine) = self.machines.get_mut(index) else { return };
         let life = machine.life;
@@ -116,7 +118,7 @@ impl<A: App> World<A> {
         let is_false = outside.seals.id.is_some_and(|id| id != sender);
         let is_own = outside.ids.contains(&sender) && message.msg_type() == b"broadcast";
         let header = |to| Header::new(sender, to, message.payload());
-        match kind_of(message, reader.is_none()) {
+        match kind_of(message, is_for_py2p) {
             Kind::Other => {}
             // To a machine without a node nobody listens.
             Kind::Whisper if reader.is_none() || is_false => {}
@@ -132,6 +134,12 @@ impl<A: App> World<A> {
                 }
             }
         }
+    }
+
+    /// Whether a connection of a node leads to a machine without one.
+    pub(super) fn is_outside(&self, index: usize, conn: ConnId) -> bool {
+        let link = self.link_at(index, conn);
+        link.is_some_and(|(_, it)| it.ends.iter().any(|end| self.outside(end.machine).is_some()))
     }
 
     pub(super) fn outside(&self, index: NodeIndex) -> Option<&super::outsider::Outside> {

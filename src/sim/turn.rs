@@ -26,21 +26,27 @@ impl<A: App> World<A> {
     /// Tells a node what happened, and does what it wants done.
     pub(super) fn turn(&mut self, index: NodeIndex, input: Input<'_>) {
         let now = self.now;
-        let Some(machine) = self.machines.get_mut(index) else { return };
-        if machine.outside.is_some() {
+        if self.outside(index).is_some() {
             return self.tell_outsider(index, input);
         }
+        let conn = match input {
+            Input::Received { conn, .. } | Input::Continue { conn } => Some(conn),
+            _ => None,
+        };
+        let reads_outsider = conn.is_some_and(|conn| self.is_outside(index, conn));
+        let Some(machine) = self.machines.get_mut(index) else { return };
         let Some(node) = machine.node.as_mut() else { return };
-        let before = machine.reading;
-        match input {
-            Input::Received { conn, .. } | Input::Continue { conn } => machine.reading = Some(conn),
-            Input::Closed { conn, .. } => machine.account.note_end(conn),
-            _ => {}
+        let before = (machine.reading, machine.reads_outsider);
+        if conn.is_some() {
+            (machine.reading, machine.reads_outsider) = (conn, reads_outsider);
+        }
+        if let Input::Closed { conn, .. } = input {
+            machine.account.note_end(conn);
         }
         node.handle_input(now, input);
         self.after_turn(index);
         if let Some(machine) = self.machines.get_mut(index) {
-            machine.reading = before;
+            (machine.reading, machine.reads_outsider) = before;
         }
     }
 
@@ -174,6 +180,8 @@ impl<A: App> World<A> {
         }
         machine.hindrances = hindrances(node);
         let (stats, given_len) = (node.stats(), machine.account.given_len);
+        let is_from_like = is_uniform && !machine.reads_outsider;
+        let undecodable = std::mem::replace(&mut machine.undecodable, stats.undecodable.total());
         let has_changed = std::mem::take(&mut machine.has_new_neighbors);
         let fault = check::check_told(node, &machine.neighbors, has_changed)
             .and_then(|()| check::check_sums(node))
@@ -181,8 +189,8 @@ impl<A: App> World<A> {
             .and_then(|()| check::check_usage(node))
             .and_then(|()| if is_memory_due { node.check_memory() } else { Ok(()) })
             .and_then(|()| check::check_traffic(node, machine.most_links, has_outsiders))
-            .and_then(|()| check::check_missed(node, self.now.since(Instant::ZERO)))
-            .and_then(|()| check::check_streams(&stats, given_len, is_uniform && !has_outsiders))
+            .and_then(|()| check::check_missed(node, self.now.since(machine.started_at)))
+            .and_then(|()| check::check_streams(&stats, given_len, undecodable, is_from_like))
             .err();
         if let Some(fault) = fault {
             self.fail(index, &fault);
@@ -268,12 +276,12 @@ impl<A: App> World<A> {
             }
             Output::HoldRead { conn } => {
                 if let Some(machine) = self.machines.get_mut(index) {
-                    machine.held.insert(conn);
+                    machine.unwanted.insert(conn);
                 }
             }
             Output::ReleaseRead { conn } => {
                 let Some(machine) = self.machines.get_mut(index) else { return };
-                machine.held.remove(&conn);
+                machine.unwanted.remove(&conn);
                 let now = self.now;
                 if let Some((_, side, link)) = self.link_of(index, conn) {
                     if let Some(pipe) = link.pipes.get_mut(1 - side) {

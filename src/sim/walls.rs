@@ -79,7 +79,7 @@ impl<A: App> World<A> {
                     || self.walls.stand(writer.machine, reader.machine);
                 if was_blocked && !pipe.is_blocked {
                     // Before anything that is still on its way: the order on a stream is kept.
-                    pipe.unread.append(&mut pipe.held);
+                    pipe.unread.append(&mut pipe.kept_back);
                     self.read_unread(reader.machine, reader.conn);
                 }
             }

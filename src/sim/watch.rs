@@ -7,6 +7,8 @@ use super::check;
 use super::conduct::is_broadcast;
 use super::content::{Header, Life, number_of};
 use super::link::{End, LinkId, Pipe};
+use super::machine::index_of;
+use super::outsider::Outside;
 use super::world::{NodeIndex, World};
 use crate::conn_id::ConnId;
 use crate::error::CloseReason;
@@ -71,9 +73,25 @@ impl<A: App> World<A> {
             }
             _ => {}
         }
-        let is_among_its_like = self.is_uniform && !self.has_outsiders;
-        let fault = is_among_its_like.then(|| check::misunderstood(event)).flatten();
+        let fault = check::misunderstood(event).filter(|_| self.is_about_like(event));
         fault.map_or(Ok(()), Err)
+    }
+
+    /// Whether an event is about a node like the one that it happened to, and not about an outsider,
+    /// nor about one whose name an outsider goes by.
+    fn is_about_like(&self, event: &Event) -> bool {
+        let is_outsider = match event {
+            Event::PeerLost { id, .. } => self.outsiders().any(|it| it.ids.contains(id)),
+            Event::DialFailed { addr, .. } => {
+                index_of(*addr).is_none_or(|index| self.outside(index).is_some())
+            }
+            _ => false,
+        };
+        self.is_uniform && !is_outsider
+    }
+
+    fn outsiders(&self) -> impl Iterator<Item = &Outside> {
+        self.machines.iter().filter_map(|machine| machine.outside.as_ref())
     }
 
     /// G5: no neighbor comes or goes without an event, and none does twice.
@@ -104,10 +122,9 @@ impl<A: App> World<A> {
         machine.conduct.note_taken(party.or(known), &delivery.message);
         let receiver = (index, machine.life);
         let entered = self.ledger.note_delivered(now, receiver, header, number, from)?;
-        if !is_broadcast {
-            return Ok(());
+        if is_broadcast {
+            self.ledger.note_fresh(index, entered.content);
         }
-        self.ledger.note_fresh(index, entered.content);
         match (reading, entered.place) {
             (Some((id, side, _)), Some(place)) => self.enter_place(id, side, place),
             _ => Ok(()),
@@ -253,16 +270,14 @@ impl<A: App> World<A> {
         }
         let patience = limits.stall_timeout + SLACK;
         for info in node.routing_table() {
-            let link = machine.links.get(&info.conn).and_then(|id| self.links.get(id));
-            let is_stalled = link.is_some_and(|link| {
+            let is_stalled = self.link_at(index, info.conn).is_some_and(|(side, link)| {
                 let [one, other] = &link.pipes;
-                let is_first = link.side(index, info.conn) == 0;
-                let (out, back) = if is_first { (one, other) } else { (other, one) };
+                let (out, back) = if side == 0 { (one, other) } else { (other, one) };
                 // Whoever is not read may wait for that before it reads.
                 let since = out.progress_at.max(back.released_at);
                 out.waiting_len > 0 && now.since(since) > patience
             });
-            if is_stalled && !machine.is_held(info.conn) {
+            if is_stalled && !machine.is_unread(info.conn) {
                 return Err(format!("G5 broken: keeps {} that takes nothing", info.conn));
             }
             // The question is put off by one interval where something waits when it is due.
@@ -277,13 +292,12 @@ impl<A: App> World<A> {
     /// nothing of what waited for it, though the machine ran. PROTOCOL.md §5.6.
     fn is_silent(&self, index: NodeIndex, conn: ConnId, patience: Duration) -> bool {
         let Some(machine) = self.machines.get(index) else { return false };
-        let link = machine.links.get(&conn).and_then(|id| self.links.get(id));
-        let Some(link) = link.filter(|_| !machine.is_held(conn)) else { return false };
+        let link = self.link_at(index, conn).filter(|_| !machine.is_unread(conn));
+        let Some((side, link)) = link else { return false };
         let answers = |end: &End| {
             let machine = self.machines.get(end.machine);
             machine.is_some_and(|machine| machine.outside.is_none() && machine.config.extension)
         };
-        let side = link.side(index, conn);
         let (Some(out), Some(back)) = (link.pipes.get(side), link.pipes.get(1 - side)) else {
             return false;
         };
@@ -298,8 +312,8 @@ impl<A: App> World<A> {
         let Some(node) = &machine.node else { return Vec::new() };
         let is_rsa = machine.config.protocol.encryption() == PKCS1;
         let written = |conn| {
-            let link = self.links.get(machine.links.get(&conn)?)?;
-            let pipe = link.pipes.get(link.side(index, conn)).filter(|_| !is_rsa)?;
+            let (side, link) = self.link_at(index, conn)?;
+            let pipe = link.pipes.get(side).filter(|_| !is_rsa)?;
             Some(pipe.written_len)
         };
         let of_neighbor =

@@ -176,7 +176,8 @@ impl<A: App> World<A> {
         let whispered = called.unwrap_or(Err(SendError::Closed))?;
         let times = (self.now, self.node(from).map_or(DAWN, |node| node.wall(self.now)));
         let header = Header::of_user(sender, Some(*to), packets);
-        let content = self.ledger.note_own(times, header, None, true);
+        let is_queued = whispered == Whispered::Queued;
+        let content = self.ledger.note_own(times, header, None, is_queued);
         match whispered {
             Whispered::Queued => {
                 self.check_whisper(from, &written, to);
@@ -346,10 +347,10 @@ impl<A: App> World<A> {
         machine.life += 1;
         machine.links.clear();
         machine.paused.clear();
-        machine.held.clear();
+        machine.unwanted.clear();
         machine.timer_at = None;
         machine.conduct = Conduct::default();
-        machine.reading = None;
+        (machine.reading, machine.reads_outsider) = (None, false);
         machine.known.clear();
         machine.farewell = None;
         machine.neighbors.clear();
@@ -358,6 +359,7 @@ impl<A: App> World<A> {
         machine.hindrances = 0;
         machine.displaced = [0; 2];
         machine.account = Account::default();
+        (machine.started_at, machine.most_links, machine.undecodable) = (now, 0, 0);
         match Node::new(machine.config.clone(), seed, now, wall) {
             Ok(node) => {
                 let id = node.id();
