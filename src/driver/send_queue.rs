@@ -73,10 +73,12 @@ impl SendQueue {
         self.give_room_back();
     }
 
-    /// A queue that was long holds no room for much more than it has now.
+    /// A queue that was long holds no room for more than twice as much as it has now: that is what the
+    /// node's ledger charges for.
     fn give_room_back(&mut self) {
-        if self.chunks.capacity() > MAX_SLICES && self.chunks.len() <= self.chunks.capacity() / 4 {
-            self.chunks.shrink_to(self.chunks.len() * 2);
+        let (len, room) = (self.chunks.len(), self.chunks.capacity());
+        if room > MAX_SLICES && len <= room / 2 {
+            self.chunks.shrink_to(len + len / 2);
         }
     }
 }

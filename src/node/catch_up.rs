@@ -101,12 +101,6 @@ impl CatchingUp {
         offers.into_iter().chain(sources).sum()
     }
 
-    /// When something has been put on its lists, or has come of what is on them.
-    pub(super) fn changed_at(&self) -> Instant {
-        let offered_at = self.offered_at.unwrap_or(Instant::ZERO);
-        offered_at.max(self.heard_at).max(self.answered_at)
-    }
-
     /// When nothing is held any more of what was offered, or asked for.
     fn stale_at(&self, held_for: Duration) -> Option<Instant> {
         let offered = self.offered_at.filter(|_| !self.offered.is_empty());
@@ -312,6 +306,31 @@ impl Node {
             self.go_on_catching_up(now, conn);
         }
         self.plan_catch_up(now);
+    }
+
+    /// Forgets, for want of memory, all that was noted for a neighbor: it is made offers again, what it
+    /// wants and has not been sent it is not sent, and its own offers are not answered. Returns whether
+    /// there was anything.
+    pub(super) fn forget_lists(&mut self, now: Instant, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        let own = &mut connection.catch_up;
+        if own.held_len() == 0 {
+            return false;
+        }
+        let is_offered = !own.unsent.is_empty() || !own.offered.is_empty();
+        own.owes_offer |= is_offered;
+        let skipped = own.wanted.as_slice().iter().map(|source| source.numbers.count());
+        let missed = &mut self.stats.catch_up;
+        missed.skipped += skipped.fold(0, u64::saturating_add);
+        missed.refused += len_u64(own.heard.as_slice().len());
+        missed.postponed += u64::from(is_offered);
+        (own.unsent, own.offered, own.heard) = Default::default();
+        own.wanted.clear();
+        own.asked.clear();
+        self.serving.turns.remove(conn);
+        self.charge(conn);
+        self.plan_catch_up(now);
+        true
     }
 
     /// Gives back what was noted of messages that are no longer held.

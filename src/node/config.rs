@@ -144,7 +144,7 @@ impl Config {
         let at_most = |field, value: usize, max| {
             if value > max { Err(ConfigError::TooLarge { field, max }) } else { Ok(()) }
         };
-        self.limits.check()?;
+        self.limits.check_ranges()?;
         for kind in [RuleKind::Allow, RuleKind::Deny] {
             let count = self.rules.iter().filter(|rule| rule.kind == kind).count();
             at_most("rules", count, MAX_RULES)?;
@@ -209,6 +209,24 @@ impl Config {
 #[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn t44_each_encryption_asks_for_the_memory_that_its_connections_take() {
+        let mib = |encryption| {
+            let mut config = Config::new(Protocol::new("mesh", encryption));
+            let min = config.least_memory();
+            for (max_memory, outcome) in
+                [(min, Ok(())), (min - 1, Err(ConfigError::TooSmall { field: "max_memory", min }))]
+            {
+                config.limits.max_memory = max_memory;
+                assert_eq!(config.check(), outcome);
+            }
+            min.div_ceil(1 << 20)
+        };
+        assert_eq!(["Plaintext", TLS].map(mib), [234, 239]);
+        #[cfg(feature = "rsa")]
+        assert_eq!(mib("PKCS1_v1.5"), 235);
+    }
 
     #[test]
     fn signatures_need_proven_ids_and_the_extension() {

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 /// What a frame takes beside its bytes.
 const FRAME_LEN: usize = 96;
 
-/// What one neighbor's hold of a frame takes, here and in the driver's queue, both of which may
-/// just have doubled.
+/// What one neighbor's hold of a frame takes, here and in the driver's queue, each of which may have
+/// room for twice as many: see [`give_room_back`], and the same in the driver's `SendQueue`.
 const QUEUED_LEN: usize = 96;
 
 /// What a connection takes that holds nothing, beside its session: its state and its peer's handshake,
@@ -215,11 +215,10 @@ impl Queue {
 /// Tables of so many entries are kept for the next time.
 const SMALL: usize = 64;
 
-/// Leaves a queue that was long no more room than it may have needed for four times as much as it has,
-/// or for so many entries.
+/// Leaves a queue that was long no more room than for twice as many as it has, or for so many entries.
 pub(super) fn give_room_back<T>(queue: &mut VecDeque<T>, small: usize) {
-    if queue.capacity() > small && queue.len() <= queue.capacity() / 4 {
-        queue.shrink_to(queue.len() * 2);
+    if queue.capacity() > small && queue.len() <= queue.capacity() / 2 {
+        queue.shrink_to(queue.len() + queue.len() / 2);
     }
 }
 

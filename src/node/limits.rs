@@ -14,8 +14,13 @@ use crate::error::ConfigError;
 /// ```
 /// use rs2p::MeshSocket;
 ///
-/// let builder = MeshSocket::builder().configure(|config| config.limits.max_incoming = 1_000);
-/// # drop(builder);
+/// let builder = MeshSocket::builder().configure(|config| {
+///     config.limits.max_incoming = 1_000;
+///     // These take 36 KiB each under TLS.
+///     config.limits.max_memory = 300 << 20;
+/// });
+/// # builder.bind("127.0.0.1:0")?;
+/// # Ok::<(), rs2p::BindError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,8 +31,9 @@ pub struct Limits {
     /// py2p; up to 65,536.
     pub max_outgoing: usize,
     /// The most incoming connections. Where a newcomer comes on top, a neighbor of the network that
-    /// has most gives way, unless it is one of those worth keeping: see PROTOCOL.md §6. For thousands
-    /// `max_memory` must be more than its default. Default 117, 1 to 65,536.
+    /// has most gives way, unless it is one of those worth keeping: see PROTOCOL.md §6. For more
+    /// than 490 under TLS, or 4,490 without encryption, `max_memory` must be more than its default.
+    /// Default 117, 1 to 65,536.
     pub max_incoming: usize,
     /// The most incoming connections from one IP address; the addresses of one IPv6 /64 count as
     /// one. Not for this machine, nor for private networks unless
@@ -224,12 +230,19 @@ impl Limits {
         self.max_memory / 4 * 3
     }
 
-    /// Whether a node can live within these limits.
+    /// Whether a node can live within these limits that encrypts nothing; under encryption it may need
+    /// more `max_memory`: see [`Config::check`](super::Config::check).
     ///
     /// # Errors
     ///
     /// [`ConfigError`] names the first field out of its range.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_ranges()?;
+        self.check_memory(CONNECTION_LEN)
+    }
+
+    /// Whether each is in its range, and they go together, but for the memory that they need.
+    pub(super) fn check_ranges(&self) -> Result<(), ConfigError> {
         let mut limits = self.clone();
         for number in &NUMBERS {
             let Number { name: field, min, max, .. } = *number;
@@ -254,8 +267,7 @@ impl Limits {
             let min = self.max_frame_len;
             return Err(ConfigError::TooSmall { field: "max_backlog_len", min });
         }
-        // Of what is not encrypted, which takes the least.
-        self.check_memory(CONNECTION_LEN)
+        Ok(())
     }
 
     /// Whether there is enough memory for connections that take so much each.

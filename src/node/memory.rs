@@ -7,10 +7,12 @@
 //! not queued, and of those whose queues have not been empty for a while the one that holds the most
 //! is closed. So memory never exceeds its limit, and nobody can keep it for ever.
 //!
-//! Only what holds more than its share is closed, whatever others hold or the node remembers: where
-//! nobody does, what is held for those who have missed it is given back instead. The tables have three
-//! quarters of all at most, and whispers that wait for their receivers leave the last fifth alone: so
-//! where there is too much, somebody has more than its share.
+//! Only what holds more than its share is closed, whatever others hold or the node remembers. What has
+//! been noted of messages that a neighbor has missed, or offers, is this node's own doing: it is
+//! forgotten, and nobody is closed for it. Where nobody has more than its share, other things of the
+//! node's own give way: what is held for those who have missed it, whispers that wait for their
+//! receivers, and dials that have not come through. The tables have three quarters of all at most, so
+//! where there is too much, there is one of these.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -25,8 +27,7 @@ use crate::error::CloseReason;
 use crate::time::Instant;
 
 /// How long a queue must have had something in it before its neighbor can be closed for it: what was
-/// queued just now may be gone as soon as the driver writes, and what was listed as soon as it is
-/// answered.
+/// queued just now may be gone as soon as the driver writes.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Node {
@@ -87,13 +88,13 @@ impl Node {
         if std::mem::take(&mut self.ledger.is_short) && !self.cut_largest_idle(now) {
             // Whoever has more than its share now has that for a second at most.
             if self.largest(&|_| true).is_none_or(|(_, part)| part <= self.share_len()) {
-                self.give_back(self.config.limits.pressure_len());
+                self.give_way(now, self.config.limits.pressure_len());
             }
         }
         while self.memory_len() > self.config.limits.max_memory {
             let Some((conn, part)) = self.largest(&|_| true) else { break };
             let is_within = part <= self.share_len();
-            if !(is_within && self.give_back(self.config.limits.max_memory)) {
+            if !(is_within && self.give_way(now, self.config.limits.max_memory)) {
                 self.cut(now, conn, part);
             }
         }
@@ -145,16 +146,14 @@ impl Node {
         }
     }
 
-    /// Closes the connection that holds the most of those that hold more than their share and do not
-    /// get rid of it. Returns whether there was one.
+    /// Cuts the connection that holds the most of those that hold more than their share and do not get
+    /// rid of it. Returns whether there was one.
     fn cut_largest_idle(&mut self, now: Instant) -> bool {
         let share = self.share_len();
         let is_idle = |connection: &Connection| {
             let is_waiting = connection.backlog_len > 0;
             let is_late = is_waiting && now.since(connection.queued_since) >= PATIENCE;
-            // What is on its lists may stay as long as its peer likes, or may just have come.
-            let lists = &connection.catch_up;
-            let is_listed = lists.held_len() > share && now.since(lists.changed_at()) >= PATIENCE;
+            let is_listed = connection.catch_up.held_len() > share;
             is_late || is_listed || connection.is_held_for(MEMORY)
         };
         let found = self.largest(&is_idle).filter(|&(_, part)| part > share);
@@ -197,8 +196,26 @@ impl Node {
         displaced > 0
     }
 
+    /// Lets something of the node's own give way: of what is held for those who have missed it, until
+    /// no more than so much memory is taken, or a whisper, or a dial. Returns whether there was any.
+    fn give_way(&mut self, now: Instant, len: usize) -> bool {
+        self.give_back(len) || self.give_up_whisper() || self.give_up_dial(now)
+    }
+
+    /// Frees what a connection holds: what was noted for it, where that is something, and else all of
+    /// it by ending it.
     fn cut(&mut self, now: Instant, conn: ConnId, held_len: usize) {
-        self.end(now, conn, CloseReason::OutOfMemory { held_len }, CloseMode::Abort);
+        if !self.forget_lists(now, conn) {
+            self.end(now, conn, CloseReason::OutOfMemory { held_len }, CloseMode::Abort);
+        }
+    }
+
+    /// Gives the last dial up that has not come through. Returns whether there was one.
+    fn give_up_dial(&mut self, now: Instant) -> bool {
+        let is_dial = |found: &Connection| !found.is_incoming() && found.is_pending();
+        let Some(conn) = self.conns_where(&is_dial).pop() else { return false };
+        self.end(now, conn, CloseReason::OutOfMemory { held_len: 0 }, CloseMode::Abort);
+        true
     }
 
     /// Allows the node another amount of memory from now on.

@@ -130,7 +130,7 @@ impl Node {
             return self.stats.catch_up.refused += 1;
         };
         for want in wants {
-            // They stand in the order in which they are held.
+            // The sources of a word ascend by their keys.
             let at = offer.sources().binary_search_by_key(&want.key(), Source::key);
             let Some(offered) = at.ok().and_then(|at| offer.sources().get(at)) else { continue };
             let numbers = offered.numbers.common(&want.numbers);

@@ -410,7 +410,9 @@ impl Node {
         if matches!(own.errand, Errand::Locate) {
             return self.settle(&response.request_id, Ok(address));
         }
-        let addr = address.socket_addr().filter(|&addr| self.may_follow_now(now, addr, teller));
+        let has_memory = self.has_spare_memory(self.ledger.connection_len);
+        let addr = address.socket_addr().filter(|_| has_memory);
+        let addr = addr.filter(|&addr| self.may_follow_now(now, addr, teller));
         let Some(own) = self.requests.own.get_mut(&response.request_id) else { return };
         let Some(addr) = addr else {
             own.failure = Some(WhisperError::NotDialable);
@@ -490,6 +492,19 @@ impl Node {
             // A whisper is done when it is queued, not when an address is known.
             (Errand::Whisper(_), Ok(_)) => {}
         }
+    }
+
+    /// Gives up the whisper that takes the most of those that wait for their receivers. Returns whether
+    /// there was one.
+    pub(super) fn give_up_whisper(&mut self) -> bool {
+        let waiting = self.requests.own.iter().filter(|(_, own)| own.errand.kept_len() > 0);
+        let largest = waiting.max_by_key(|(_, own)| own.errand.kept_len());
+        let Some(request_id) = largest.map(|(request_id, _)| *request_id) else { return false };
+        if let Some(own) = self.requests.own.get_mut(&request_id) {
+            own.failure = Some(WhisperError::Send(SendError::OutOfMemory));
+        }
+        self.settle(&request_id, Err(LocateError::Timeout));
+        true
     }
 
     /// Queues what the node itself has to say; a neighbor whose queue is full does not get it.

@@ -118,12 +118,16 @@ impl<A: App> World<A> {
         Some((is_open, plain.into()))
     }
 
-    /// What an outsider writes on a connection where it says this. Nothing where that is not open.
+    /// What an outsider writes on a connection where it says this. Nothing where its session is not
+    /// open: what is said there is lost.
     pub(super) fn seal(&mut self, index: NodeIndex, conn: ConnId, data: Bytes) -> Option<Bytes> {
         let sessions = self.seals(index).map(|seals| &mut seals.sessions);
         let Some(session) = sessions.and_then(|sessions| sessions.get_mut(&conn)) else {
             return Some(data);
         };
+        if !session.is_established() {
+            return None;
+        }
         session.send(&data).ok()?;
         session.take_transmit()
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::bench::{Bench, frame, handshake};
 use super::net::limited;
 use crate::conn_id::ConnId;
-use crate::error::{CloseReason, Refusal, SendError};
+use crate::error::{CloseReason, Refusal, SendError, WhisperError};
 use crate::event::Event;
 use crate::node::{CloseMode, Compress, Config, Input, Limits, Node, Output, Usage};
 use crate::time::Instant;
@@ -48,6 +48,8 @@ pub(super) struct Stage {
     pub(super) held: Vec<ConnId>,
     pub(super) lost: Vec<CloseReason>,
     pub(super) aborted: Vec<ConnId>,
+    /// Why whispers failed.
+    pub(super) failed: Vec<WhisperError>,
 }
 
 impl Stage {
@@ -61,7 +63,8 @@ impl Stage {
         let conns = (0..count).map(&mut join).collect();
         let Bench { node, now, .. } = bench;
         assert_eq!(node.routing_table().count(), count);
-        Self { node, now, conns, held: Vec::new(), lost: Vec::new(), aborted: Vec::new() }
+        let (held, lost, aborted) = (Vec::new(), Vec::new(), Vec::new());
+        Self { node, now, conns, held, lost, aborted, failed: Vec::new() }
     }
 
     pub(super) fn call<T>(&mut self, call: impl FnOnce(&mut Node, Instant) -> T) -> T {
@@ -70,6 +73,9 @@ impl Stage {
             match output {
                 Output::HoldRead { conn } => self.held.push(conn),
                 Output::ReleaseRead { conn } => self.held.retain(|held| *held != conn),
+                Output::Event(Event::WhisperDone { outcome: Err(error), .. }) => {
+                    self.failed.push(error);
+                }
                 Output::Event(Event::PeerLost { reason, .. }) => self.lost.push(reason),
                 Output::Close { conn, mode: CloseMode::Abort } => {
                     self.held.retain(|held| *held != conn);

@@ -17,6 +17,7 @@ mod eviction;
 mod flooding;
 mod hold;
 mod links;
+mod lists;
 mod memory;
 #[cfg(feature = "tls")]
 mod middle;

@@ -1,129 +1,14 @@
 //! Who pays where memory grows scarce: what holds more than its share, and the memory of what others
 //! may have missed, before anybody who holds little. PROTOCOL.md §6.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::bench::{Bench, id, numbered};
+use super::bench::{frame, id, numbered};
 use super::memory::{KIB, Stage, scarce};
-use super::net::config;
-use super::offers::{neighbor, offer, said, source, want};
-use crate::conn_id::ConnId;
-use crate::error::{CloseReason, Refusal};
-use crate::node::Input;
-use crate::wire::{CatchUpVerb, Run, Source};
-
-/// What so many sources of one run each take at least.
-fn least_len(count: usize) -> usize {
-    count * (size_of::<Source>() + size_of::<Run>())
-}
-
-fn charged(bench: &Bench, conn: ConnId) -> usize {
-    assert_eq!(bench.node.check_memory(), Ok(()));
-    bench.node.connections.get(&conn).unwrap().charged_len
-}
-
-/// A node that holds a message of each of so many senders.
-fn holder_of(count: usize) -> Bench {
-    let mut bench = Bench::with(config());
-    let from = bench.neighbor(1, "from", Some(1));
-    for at in 0..count {
-        bench.receive(from, &numbered("waterfall", &format!("s{at:03}"), 1, "x"));
-    }
-    bench.forget();
-    bench
-}
-
-fn sources(count: usize) -> Vec<Source> {
-    (0..count).map(|at| source(&format!("t{at:03}"), &[(1, 9)])).collect()
-}
-
-#[test]
-fn t44_what_a_neighbor_was_offered_and_wants_is_charged_until_it_has_it() {
-    let mut bench = holder_of(300);
-    let before = bench.node.usage().memory_len;
-    let late = neighbor(&mut bench, 2, "late");
-    assert!(charged(&bench, late) >= least_len(300), "offered");
-    assert!(bench.node.usage().memory_len >= before + least_len(300));
-    let (words, _) = said(&mut bench, late);
-    for word in &words {
-        want(&mut bench, late, word.offer, &word.sources);
-    }
-    assert_eq!(said(&mut bench, late).1.len(), 300);
-    assert!(charged(&bench, late) < 4 * KIB, "all of it has gone out");
-    // What is wanted and waits for room.
-    let slow = neighbor(&mut bench, 3, "slow");
-    let (words, _) = said(&mut bench, slow);
-    bench.node.config.limits.max_catch_up_rate = 1;
-    bench.node.config.limits.max_history_len = 1;
-    for word in &words {
-        want(&mut bench, slow, word.offer, &word.sources);
-    }
-    assert!(said(&mut bench, slow).1.len() < 50);
-    assert!(charged(&bench, slow) >= least_len(250), "wanted");
-    bench.input(Input::Closed { conn: slow, error: None });
-    bench.input(Input::Closed { conn: late, error: None });
-    assert!(bench.node.usage().memory_len < before + 4 * KIB);
-    assert_eq!(bench.node.check_memory(), Ok(()));
-}
-
-#[test]
-fn t44_what_a_neighbor_offers_is_charged_while_it_waits_and_while_it_is_owed() {
-    let mut bench = Bench::with(config());
-    let [first, second] = [(2, "a"), (3, "b")].map(|(at, name)| neighbor(&mut bench, at, name));
-    let before = [first, second].map(|conn| charged(&bench, conn));
-    for conn in [first, second] {
-        offer(&mut bench, conn, 1, &sources(150));
-        offer(&mut bench, conn, 2, &sources(300)[150..]);
-    }
-    assert!(charged(&bench, first) >= before[0] + least_len(150), "asked");
-    assert!(charged(&bench, second) >= before[1] + least_len(300), "heard");
-    for at in 0..300 {
-        for sequence in 1..=9 {
-            bench.receive(first, &numbered("waterfall", &format!("t{at:03}"), sequence, "x"));
-            assert_eq!(bench.node.check_memory(), Ok(()));
-        }
-    }
-    bench.wait(20_000);
-    for (conn, before) in [first, second].into_iter().zip(before) {
-        assert!(charged(&bench, conn) < before + 4 * KIB, "all of it has come");
-    }
-}
-
-#[test]
-fn t44_where_memory_is_scarce_offers_are_answered_and_not_noted_and_made_later() {
-    let mut bench = holder_of(300);
-    let max_memory = bench.node.config.limits.max_memory;
-    bench.node.config.limits.max_memory = (bench.node.usage().memory_len + 16 * KIB) / 4 * 5;
-    let conn = neighbor(&mut bench, 2, "late");
-    assert!(said(&mut bench, conn).0.is_empty(), "what it misses would stand on lists");
-    offer(&mut bench, conn, 1, &sources(300));
-    let (words, _) = said(&mut bench, conn);
-    assert_eq!((words.len(), words[0].verb, words[0].offer), (1, CatchUpVerb::Want, 1));
-    assert_eq!(words[0].sources, sources(300));
-    let stats = bench.node.stats().catch_up;
-    assert_eq!((stats.refused, stats.postponed), (0, 1));
-    let len = bench.node.backlog_len(conn).unwrap();
-    bench.input(Input::Sent { conn, len });
-    assert!(charged(&bench, conn) < 4 * KIB);
-    bench.node.config.limits.max_memory = max_memory;
-    bench.wait(11_000);
-    let (words, _) = said(&mut bench, conn);
-    let offered: usize = words.iter().map(|word| word.sources.len()).sum();
-    assert_eq!(offered, 300, "as soon as there is room");
-    assert!(bench.neighbors().iter().any(|(peer, _)| *peer == id("late")));
-}
-
-#[test]
-fn t44_what_was_offered_and_asked_for_is_forgotten_when_nobody_holds_it_any_more() {
-    let mut bench = holder_of(300);
-    let conn = neighbor(&mut bench, 2, "late");
-    offer(&mut bench, conn, 1, &sources(300));
-    assert!(charged(&bench, conn) >= 2 * least_len(300), "offered, and asked for");
-    bench.wait(90_000);
-    assert_eq!(bench.node.usage().history_len, 0);
-    assert!(charged(&bench, conn) < 4 * KIB);
-    assert_eq!(bench.node.check_memory(), Ok(()));
-}
+use crate::error::{CloseReason, Refusal, SendError, WhisperError};
+use crate::node::{Input, Whispered};
+use crate::wire::{Address, Response};
 
 /// A node whose memory is for the most part that of messages held for others, with so many
 /// neighbors, all of which have taken what was sent to them.
@@ -279,25 +164,6 @@ fn t44_what_is_held_for_others_gives_way_before_anybody_within_its_share() {
 }
 
 #[test]
-fn t44_who_has_lists_of_more_than_its_share_is_closed_where_nothing_comes_of_them_for_a_second() {
-    for (waited, is_cut) in [(999, false), (1_000, true)] {
-        let mut bench = holder_of(300);
-        bench.neighbor(3, "b", None);
-        bench.neighbor(4, "c", None);
-        let conn = neighbor(&mut bench, 2, "late");
-        let len = bench.node.backlog_len(conn).unwrap();
-        bench.input(Input::Sent { conn, len });
-        assert!(charged(&bench, conn) >= least_len(300), "offered");
-        bench.wait(waited);
-        bench.node.config.limits.max_memory = bench.node.usage().memory_len;
-        let refused = bench.node.send_raw(bench.now, &id("from"), b"whisper", &["text"]);
-        assert_eq!(refused, Err(Refusal::OutOfMemory));
-        bench.wait(0);
-        assert_eq!(bench.neighbors().iter().all(|(peer, _)| *peer != id("late")), is_cut);
-    }
-}
-
-#[test]
 fn t44_places_and_questions_that_are_all_taken_leave_neighbors_their_share() {
     let count = 250;
     let mut config = scarce(|limits| {
@@ -336,4 +202,60 @@ fn t44_whispers_that_wait_leave_neighbors_their_share() {
         stage.begin(number, share - KIB);
     }
     assert_eq!((&stage.lost[..], &stage.aborted[..]), (&[][..], &[][..]));
+}
+
+#[test]
+fn t44_whispers_that_wait_give_way_to_places_that_are_taken_after_them() {
+    let count = 250;
+    let mut config = scarce(|limits| {
+        (limits.max_incoming, limits.max_pending) = (count, count);
+        limits.max_memory = 16 << 20;
+    });
+    config.limits.max_memory = config.least_memory();
+    let mut stage = Stage::new(config, 10);
+    drain(&mut stage, 0..10);
+    let (text, nobody) = (vec![7; 50 * KIB], id("nobody"));
+    while stage.call(|node, now| node.whisper(now, &nobody, &[&text])).is_ok() {
+        drain(&mut stage, 0..10);
+    }
+    for number in 0..10 {
+        stage.begin(number, 512);
+    }
+    for number in 10..count {
+        let addr = format!("10.9.{number}.1:50000").parse().unwrap();
+        stage.call(|node, now| node.accept(now, addr)).unwrap();
+    }
+    assert_eq!((&stage.lost[..], &stage.aborted[..]), (&[][..], &[][..]));
+    let is_right = |error: &_| *error == WhisperError::Send(SendError::OutOfMemory);
+    assert!(!stage.failed.is_empty() && stage.failed.iter().all(is_right));
+    assert!(stage.usage().memory_len > stage.node.config.limits.max_memory - 50 * KIB);
+}
+
+#[test]
+fn t44_false_answers_have_no_neighbor_closed_for_what_is_dialled_on_them() {
+    let mut stage = Stage::new(scarce(|_| {}), 10);
+    drain(&mut stage, 0..10);
+    let mut asked = Vec::new();
+    for number in 0..8 {
+        let (text, nobody) = (vec![7; 50 * KIB], id(&format!("nobody{number}")));
+        let Ok(Whispered::Locating(request_id)) =
+            stage.call(|node, now| node.whisper(now, &nobody, &[&text]))
+        else {
+            break;
+        };
+        asked.push((request_id, nobody));
+        drain(&mut stage, 0..10);
+    }
+    for number in 0..9 {
+        stage.begin(number, 512);
+    }
+    let places = asked.iter().flat_map(|asked| [asked; 4]).zip(1..);
+    for ((request_id, nobody), place) in places {
+        let addr: SocketAddr = format!("8.8.{place}.1:5000").parse().unwrap();
+        let (request_id, address) = (*request_id, Some(Address::from(addr)));
+        let answer = Response { request_id, id: *nobody, address }.encode();
+        stage.receive(9, &frame("whisper", "peer0", &answer));
+    }
+    assert_eq!(stage.lost, []);
+    assert!(stage.usage().connections > 12, "as many were dialled as there was room for");
 }
