@@ -45,6 +45,7 @@ mod limits;
 mod link;
 mod memory;
 mod network;
+mod noise;
 mod offers;
 mod offsets;
 mod outgoing;

@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::config::{Compress, Config};
 use super::ledger::Ticket;
+use super::noise::is_noise;
 use crate::error::Refusal;
 use crate::wire::{Compression, Compressions, MAX_ID_LEN, PathfindingMessage, SIZE_HEADER_LEN};
 
@@ -155,12 +156,13 @@ impl Outgoing {
             return Some(index);
         }
         let plain = &self.message(form)?.packets().body().clone();
-        let packed = method.and_then(|method| method.compress(plain).ok()).filter(|packed| {
+        let is_always = self.compress == Compress::Always;
+        let worthwhile = method.filter(|_| is_always || !is_noise(plain));
+        let packed = worthwhile.and_then(|method| method.compress(plain).ok()).filter(|packed| {
             // What does not shrink may grow beyond what the neighbor takes.
-            let may_grow = self.compress == Compress::Always && packed.len() <= self.max_len;
-            packed.len() < plain.len() || may_grow
+            packed.len() < plain.len() || is_always && packed.len() <= self.max_len
         });
-        self.compressed += u64::from(method.is_some());
+        self.compressed += u64::from(worthwhile.is_some());
         if let (Some(method), None) = (method, &packed) {
             let index = self.make(form, None)?;
             if let Some(made) = self.frames.get_mut(index) {
