@@ -85,10 +85,11 @@ pub struct CloseReport {
     is_orderly: bool,
     unsent: Vec<(NodeId, usize)>,
     unconfirmed: Vec<NodeId>,
+    unpublished: u64,
 }
 
 impl CloseReport {
-    pub(crate) fn new(is_orderly: bool, left: &[(NodeId, Leftover)]) -> Self {
+    pub(crate) fn new(is_orderly: bool, left: &[(NodeId, Leftover)], unpublished: u64) -> Self {
         let (mut unsent, mut unconfirmed) = (Vec::new(), Vec::new());
         for (id, left) in left {
             match left {
@@ -96,13 +97,21 @@ impl CloseReport {
                 Leftover::Unconfirmed => unconfirmed.push(*id),
             }
         }
-        Self { is_orderly, unsent, unconfirmed }
+        Self { is_orderly, unsent, unconfirmed, unpublished }
     }
 
     /// Whether everything that was sent before was taken by the neighbors' operating systems, and
     /// every connection ended in good order. What their applications make of it is not known.
     pub fn is_clean(&self) -> bool {
-        self.is_orderly && self.unsent.is_empty() && self.unconfirmed.is_empty()
+        let is_sent = self.unsent.is_empty() && self.unconfirmed.is_empty();
+        self.is_orderly && is_sent && self.unpublished == 0
+    }
+
+    /// How many messages were published and sent to nobody, from the beginning on: there was no
+    /// neighbor, or, in the end, one that had no room. See
+    /// [`MeshSocket::publish`](crate::MeshSocket::publish).
+    pub fn unpublished(&self) -> u64 {
+        self.unpublished
     }
 
     /// The neighbors that did not take everything, and how many bytes were left.

@@ -65,6 +65,9 @@ impl Daemon {
         packets: &[Vec<u8>],
         whisperer: Asker<Result<(), WhisperError>>,
     ) {
+        if self.is_closing {
+            return whisperer.answer(Err(WhisperError::Send(SendError::Closed)));
+        }
         let now = self.clock.now();
         match self.node.whisper_as(now, id, sub_flag, packets) {
             Ok(Whispered::Queued) => whisperer.answer(Ok(())),
@@ -75,6 +78,27 @@ impl Daemon {
         }
     }
 
+    /// Broadcasts to those neighbors that have room.
+    pub(crate) fn broadcast(&mut self, sub_flag: &[u8], packets: &[Vec<u8>]) -> SendOutcome {
+        if self.is_closing {
+            return Err(SendError::Closed);
+        }
+        let now = self.clock.now();
+        self.node.broadcast_as(now, sub_flag, packets)
+    }
+
+    /// The same with several messages.
+    pub(crate) fn broadcast_batch(
+        &mut self,
+        messages: &[Vec<Vec<u8>>],
+    ) -> Result<Vec<SendOutcome>, SendError> {
+        if self.is_closing {
+            return Err(SendError::Closed);
+        }
+        let now = self.clock.now();
+        self.node.broadcast_batch(now, messages)
+    }
+
     /// Broadcasts once every neighbor has room, or when the time is up to those that have.
     pub(crate) fn send_when_room(
         &mut self,
@@ -82,13 +106,19 @@ impl Daemon {
         timeout: Duration,
         sender: Asker<SendOutcome>,
     ) {
+        if self.is_closing {
+            return sender.answer(Err(SendError::Closed));
+        }
         let deadline = self.clock.now() + timeout;
         self.waiting.add_sender(WaitingSend { packets, deadline, sender });
     }
 
-    /// Sends the messages that have waited for room long enough, until all that are left have
-    /// none: the poller does not tell of room in a queue that its socket took whole.
+    /// Sends what waits for room where there is some, until all that is left has none: the poller
+    /// does not tell of room in a queue that its socket took whole.
     pub(super) fn send_waiting(&mut self) {
+        while !self.published.is_empty() && self.send_published() {
+            self.write_all();
+        }
         while self.waiting.has_senders() && self.send_those_with_room() {
             self.write_all();
         }
@@ -112,8 +142,8 @@ impl Daemon {
         sent
     }
 
-    /// Takes no new connections, ends those there are in good order, and then ends the loop; when
-    /// that has taken so long, it ends what is left at once.
+    /// Takes no new connections, ends those there are in good order once what was published has been
+    /// sent, and then ends the loop; when that has taken so long, it ends what is left at once.
     pub(crate) fn close(&mut self, timeout: Duration) {
         if let Some(mut listener) = self.listener.take() {
             drop(self.poll.registry().deregister(listener.socket_mut()));
@@ -126,6 +156,8 @@ impl Daemon {
             send.sender.answer(Err(SendError::Closed));
         }
         self.waiting.dismiss_dialers();
-        self.node.close(now);
+        self.commands.end_publishing();
+        self.is_closing = true;
+        self.end_when_published();
     }
 }

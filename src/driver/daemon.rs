@@ -1,5 +1,6 @@
 //! The loop itself: wait, take in, put out.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use mio::{Events, Poll, Token};
 
 use super::Tapped;
 use super::alarm::Alarm;
+use super::answer::Asker;
+use super::bundle::Bundle;
 #[cfg(feature = "chaos")]
 use super::chaos::Chaos;
 use super::clock::Clock;
-use super::commands::CommandReceiver;
+use super::commands::{Command, CommandReceiver};
 use super::conn_set::ConnSet;
 #[cfg(feature = "rsa")]
 use super::handle::Handle;
@@ -80,13 +83,23 @@ pub(crate) struct Daemon {
     pub(super) waiting: Waiting,
     /// When a node that was closed ends what it has not ended by then.
     pub(super) abort_at: Option<Instant>,
-    commands: CommandReceiver,
+    /// What users have published and this node has not sent, since some neighbor has no room for it.
+    pub(super) published: VecDeque<Bundle>,
+    /// Who waits until there is nothing left of that.
+    pub(super) flushers: Vec<Asker<()>>,
+    /// How many messages were published and sent to nobody.
+    pub(super) unpublished: u64,
+    /// Whether the node is to be closed once nothing is left to be sent.
+    pub(super) is_closing: bool,
+    pub(super) commands: CommandReceiver,
     alarm: Arc<Alarm>,
     #[cfg(feature = "rsa")]
     pub(super) handle: Handle,
     #[cfg(feature = "rsa")]
     pub(super) key_maker: KeyMaker,
     pub(super) inbox: InboxSender<Delivery>,
+    /// What is for the user and not in the inbox yet, each with its length.
+    pub(super) deliveries: Vec<(Delivery, usize)>,
     /// Whether the node takes no messages because the inbox has no room.
     pub(super) is_full: bool,
     pub(super) events: InboxSender<Event>,
@@ -116,6 +129,10 @@ impl Daemon {
             held: ConnSet::default(),
             waiting: Waiting::default(),
             abort_at: None,
+            published: VecDeque::new(),
+            flushers: Vec::new(),
+            unpublished: 0,
+            is_closing: false,
             commands: parts.commands,
             alarm: parts.alarm,
             #[cfg(feature = "rsa")]
@@ -123,6 +140,7 @@ impl Daemon {
             #[cfg(feature = "rsa")]
             key_maker: KeyMaker::default(),
             inbox: parts.inbox,
+            deliveries: Vec::new(),
             is_full: false,
             events: parts.events,
             peers: parts.peers,
@@ -158,7 +176,17 @@ impl Daemon {
         let accept_failures = listener.map_or(0, Listener::failures);
         let lagged_events = self.events.lagged();
         let counted = self.node.stats();
-        Stats { wakeups, lagged, lagged_events, held_up, shed, accept_failures, ..counted }
+        let unpublished = self.unpublished;
+        Stats {
+            wakeups,
+            lagged,
+            lagged_events,
+            held_up,
+            shed,
+            accept_failures,
+            unpublished,
+            ..counted
+        }
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
@@ -224,6 +252,8 @@ impl Daemon {
         self.send_waiting();
         if self.abort_at.is_some_and(|at| at <= now) {
             self.abort_at = None;
+            self.give_up_published();
+            self.node.close(now);
             self.node.abort(now);
             self.carry_out();
         }
@@ -276,8 +306,13 @@ impl Daemon {
         // Those that come meanwhile have a turn of their own.
         for _ in 0..self.commands.due(&self.alarm.bell) {
             let Some(command) = self.commands.take() else { return };
-            command(self);
-            self.carry_out();
+            match command {
+                Command::Call(call) => {
+                    call(self);
+                    self.carry_out();
+                }
+                Command::Publish(bundle) => self.publish(bundle),
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ impl Daemon {
         };
         let mut ending = Ending { failure, ..Ending::default() };
         // The node is in whatever state a panic left it in, and the logger may be what panicked.
+        self.give_up_published();
         let taken = catch_unwind(AssertUnwindSafe(|| self.take_stock(&mut ending)));
         drop(taken);
         ending

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Daemon;
 use super::alarm::Alarm;
 use super::answer::{Answer, answer};
-use super::commands::{Command, Commands};
+use super::commands::{Call, Commands};
 use crate::error::{SendError, WhisperError};
 use crate::wire::NodeId;
 
@@ -39,18 +39,28 @@ impl Handle {
         self.put_in_turn(Box::new(work))
     }
 
-    fn put_in_turn(&self, command: Command) -> bool {
+    fn put_in_turn(&self, call: Call) -> bool {
         if self.commands.len() >= MAX_WAITING && !self.is_on_loop() {
             let (asker, done) = answer();
             self.put(Box::new(move |_| asker.answer(())));
             // A loop that has ended is met by the next call.
             let _ = done.wait();
         }
-        self.put(command)
+        self.put(call)
     }
 
-    fn put(&self, command: Command) -> bool {
-        let taken = self.commands.put(command);
+    /// Hands a message over to be sent to everybody. Returns whether the loop may still send it.
+    pub(crate) fn publish<P: AsRef<[u8]>>(&self, sub_flag: &[u8], packets: &[P]) -> bool {
+        // The loop itself would wait for ever.
+        let taken = self.commands.publish(sub_flag, packets, || self.is_on_loop());
+        if taken {
+            self.alarm.ring();
+        }
+        taken
+    }
+
+    fn put(&self, call: Call) -> bool {
+        let taken = self.commands.put(call);
         if taken {
             self.alarm.ring();
         }

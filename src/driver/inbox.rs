@@ -132,34 +132,30 @@ impl<T> Inbox<T> {
 }
 
 impl<T> InboxSender<T> {
-    /// Puts an item of this length in, and as many of the oldest out as the limits ask for. Returns
-    /// whether nothing is to come before there is room.
-    pub(super) fn push(&self, item: T, len: usize) -> bool {
+    /// Puts items in, each with its length, and as many of the oldest out as the limits ask for. All at
+    /// once: whoever waits for one is woken once. Returns whether nothing is to come before there is
+    /// room.
+    pub(super) fn push_all(&self, items: impl IntoIterator<Item = (T, usize)>) -> bool {
         let mut state = self.shared.lock();
-        let limits = self.shared.limits;
-        let discards = limits.full == InboxFull::Discard;
-        while discards
-            && (state.waiting.len() >= limits.count.max(1)
-                || state.len.saturating_add(len) > limits.len)
-        {
-            if state.take().is_none() {
-                break;
-            }
-            state.untold += 1;
-            state.lagged += 1;
+        let mut count = 0;
+        for (item, len) in items {
+            state.push(item, len, self.shared.limits);
+            count += 1;
         }
-        state.len += len;
-        state.waiting.push_back((item, len));
-        let is_much = state.waiting.len() >= limits.count || state.len >= limits.len;
-        state.is_full |= is_much && !discards;
-        let is_full = state.is_full;
-        let has_receivers = state.receivers > 0;
+        let (is_full, receivers) = (state.is_full, state.receivers);
         drop(state);
         // Telling nobody is a system call too.
-        if has_receivers {
-            self.shared.pushed.notify_one();
+        match receivers.min(count) {
+            0 => {}
+            1 => self.shared.pushed.notify_one(),
+            _ => self.shared.pushed.notify_all(),
         }
         is_full
+    }
+
+    /// Puts one in.
+    pub(super) fn push(&self, item: T, len: usize) -> bool {
+        self.push_all([(item, len)])
     }
 
     /// Whether nothing is to come before there is room.
@@ -207,6 +203,24 @@ impl<T> Shared<T> {
 }
 
 impl<T> State<T> {
+    fn push(&mut self, item: T, len: usize, limits: InboxLimits) {
+        let discards = limits.full == InboxFull::Discard;
+        while discards
+            && (self.waiting.len() >= limits.count.max(1)
+                || self.len.saturating_add(len) > limits.len)
+        {
+            if self.take().is_none() {
+                break;
+            }
+            self.untold += 1;
+            self.lagged += 1;
+        }
+        self.len += len;
+        self.waiting.push_back((item, len));
+        let is_much = self.waiting.len() >= limits.count || self.len >= limits.len;
+        self.is_full |= is_much && !discards;
+    }
+
     fn take(&mut self) -> Option<T> {
         let (item, len) = self.waiting.pop_front()?;
         self.len -= len;

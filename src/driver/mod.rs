@@ -7,6 +7,7 @@
 
 mod alarm;
 mod answer;
+mod bundle;
 mod calls;
 #[cfg(feature = "chaos")]
 mod chaos;
@@ -26,6 +27,7 @@ mod listener;
 mod model;
 mod outputs;
 mod peer_count;
+mod publishing;
 #[cfg(feature = "sim")]
 mod recorder;
 mod send_queue;

@@ -10,44 +10,68 @@ use crate::node::{CloseMode, Output};
 impl Daemon {
     /// Does what the node wants done, but for the writing, which is done in one go later.
     pub(super) fn carry_out(&mut self) {
-        while let Some(output) = self.node.poll_output() {
-            match output {
-                Output::Dial { conn, addr } => match Stream::dial(addr) {
-                    Ok(stream) => self.add(conn, stream),
-                    Err(error) => self.report_closed(conn, Some(error.into())),
-                },
-                Output::Transmit { conn, data } => {
-                    if let Some(stream) = self.streams.get_mut(&conn) {
-                        stream.push(data);
-                        self.writable.insert(conn);
-                    }
-                }
-                Output::PauseRead { conn } => {
-                    self.paused.insert(conn);
-                }
-                Output::ResumeRead { conn } => {
-                    self.paused.remove(conn);
-                    // The poller does not repeat what it said while the connection was paused.
-                    self.readable.insert(conn);
-                }
-                Output::HoldRead { conn } => {
-                    self.held.insert(conn);
-                }
-                Output::ReleaseRead { conn } => {
-                    self.held.remove(conn);
-                    self.readable.insert(conn);
-                }
-                Output::Close { conn, mode: CloseMode::Abort } => self.remove(conn),
-                Output::Close { conn, mode: CloseMode::Flush } => {
-                    if let Some(stream) = self.streams.get_mut(&conn) {
-                        stream.finish();
-                        self.writable.insert(conn);
-                    }
-                }
-                #[cfg(feature = "rsa")]
-                Output::MakeRsaKey => self.key_maker.order(&self.handle),
-                Output::Event(event) => self.pass_on(event),
+        loop {
+            while let Some(output) = self.node.poll_output() {
+                self.carry_out_output(output);
             }
+            if !self.deliver() {
+                return;
+            }
+        }
+    }
+
+    /// Gives the user what has come for it meanwhile. Returns whether the node has been told that no
+    /// more may come.
+    fn deliver(&mut self) -> bool {
+        if self.deliveries.is_empty() {
+            return false;
+        }
+        let is_full = self.inbox.push_all(std::mem::take(&mut self.deliveries));
+        let is_news = is_full && !self.is_full;
+        if is_news {
+            self.is_full = true;
+            self.node.hold_deliveries(self.clock.now());
+        }
+        is_news
+    }
+
+    fn carry_out_output(&mut self, output: Output) {
+        match output {
+            Output::Dial { conn, addr } => match Stream::dial(addr) {
+                Ok(stream) => self.add(conn, stream),
+                Err(error) => self.report_closed(conn, Some(error.into())),
+            },
+            Output::Transmit { conn, data } => {
+                if let Some(stream) = self.streams.get_mut(&conn) {
+                    stream.push(data);
+                    self.writable.insert(conn);
+                }
+            }
+            Output::PauseRead { conn } => {
+                self.paused.insert(conn);
+            }
+            Output::ResumeRead { conn } => {
+                self.paused.remove(conn);
+                // The poller does not repeat what it said while the connection was paused.
+                self.readable.insert(conn);
+            }
+            Output::HoldRead { conn } => {
+                self.held.insert(conn);
+            }
+            Output::ReleaseRead { conn } => {
+                self.held.remove(conn);
+                self.readable.insert(conn);
+            }
+            Output::Close { conn, mode: CloseMode::Abort } => self.remove(conn),
+            Output::Close { conn, mode: CloseMode::Flush } => {
+                if let Some(stream) = self.streams.get_mut(&conn) {
+                    stream.finish();
+                    self.writable.insert(conn);
+                }
+            }
+            #[cfg(feature = "rsa")]
+            Output::MakeRsaKey => self.key_maker.order(&self.handle),
+            Output::Event(event) => self.pass_on(event),
         }
     }
 
@@ -75,10 +99,7 @@ impl Daemon {
         match event {
             Event::Message(delivery) => {
                 let len = delivery.message.packets().body().len();
-                if self.inbox.push(delivery, len) && !self.is_full {
-                    self.is_full = true;
-                    self.node.hold_deliveries(self.clock.now());
-                }
+                self.deliveries.push((delivery, len));
             }
             event => {
                 self.events.push(event, 0);

@@ -1,13 +1,18 @@
 //! The number of neighbors, for threads that wait for some.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::error::SendError;
 
 /// Changed by the event loop, read by anybody.
 #[derive(Debug, Default)]
 pub(crate) struct PeerCount {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether there are any, for those who ask often.
+    has_some: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,9 +43,29 @@ impl PeerCount {
             .count
     }
 
+    /// Whether somebody could be sent something.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn check(&self) -> Result<(), SendError> {
+        if self.has_some.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *state {
+            State { closed: true, .. } => Err(SendError::Closed),
+            State { count: 0, .. } => Err(SendError::NoNeighbors),
+            State { .. } => Ok(()),
+        }
+    }
+
     #[inline(never)]
     fn update(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        self.has_some.store(state.count > 0, Ordering::Release);
+        drop(state);
         self.changed.notify_all();
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Started {
     pub(crate) local_addr: SocketAddr,
     pub(crate) out_addr: Address,
     pub(crate) linger_timeout: Duration,
+    /// The most packets of a message with its sub-flag, and the most bytes with four for each.
+    pub(crate) payload_limits: (usize, usize),
     /// Never given, and given up once the loop has ended.
     pub(crate) ended: Answer<()>,
     /// What the loop left, once it has ended.
@@ -106,6 +108,7 @@ pub(super) fn prepare(
         tape.begin(&config, seed, now, wall);
     }
     let node = Node::new(config, seed, now, wall).map_err(BindError::Config)?;
+    let payload_limits = node.payload_limits(now);
     #[cfg(feature = "sim")]
     let node = Tapped::new(node, tape, now);
     let id = node.id();
@@ -143,6 +146,7 @@ pub(super) fn prepare(
         local_addr,
         out_addr,
         linger_timeout,
+        payload_limits,
         ended,
         ending: Arc::default(),
     };

@@ -132,8 +132,24 @@ impl Tapped {
         now: Instant,
         messages: &[Vec<Vec<u8>>],
     ) -> Result<Vec<Result<SendReport, SendError>>, SendError> {
-        self.note(now, || Call::Batch { messages: messages.to_vec() });
+        let sub_flag = crate::wire::Flag::Broadcast.as_bytes().to_vec();
+        self.note(now, || {
+            let payload = |packets: &Vec<_>| [&[sub_flag.clone()][..], packets].concat();
+            Call::Batch { messages: messages.iter().map(payload).collect() }
+        });
         self.node.broadcast_batch(now, messages)
+    }
+
+    pub(crate) fn broadcast_payloads(
+        &mut self,
+        now: Instant,
+        payloads: &[Vec<&[u8]>],
+    ) -> Result<Vec<Result<SendReport, SendError>>, SendError> {
+        self.note(now, || {
+            let owned = |payload: &Vec<&[u8]>| payload.iter().map(|it| it.to_vec()).collect();
+            Call::Batch { messages: payloads.iter().map(owned).collect() }
+        });
+        self.node.broadcast_payloads(now, payloads)
     }
 
     pub(crate) fn whisper_as(

@@ -1,6 +1,7 @@
 //! Broadcasts of this node's own. PROTOCOL.md §4.
 
 use super::Node;
+use super::limits::Limits;
 use super::link::len_u64;
 use super::outgoing::{Form, Outgoing};
 use super::seen::{SeenKey, Verdict};
@@ -72,6 +73,34 @@ impl Node {
         now: Instant,
         messages: &'a [M],
     ) -> Result<Vec<Result<SendReport, SendError>>, SendError> {
+        let sub_flag = Flag::Broadcast.as_bytes();
+        self.batch(now, messages.iter().map(|packets| (sub_flag, packets.as_ref())))
+    }
+
+    /// Like [`Node::broadcast_batch`], of messages whose packets begin with a sub-flag, as
+    /// [`Node::broadcast_as`] takes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::broadcast_batch`].
+    pub fn broadcast_payloads<'a, M: AsRef<[P]>, P: AsRef<[u8]> + 'a>(
+        &mut self,
+        now: Instant,
+        payloads: &'a [M],
+    ) -> Result<Vec<Result<SendReport, SendError>>, SendError> {
+        let split = |payload: &'a M| {
+            let split = payload.as_ref().split_first();
+            split.map_or((&[][..], &[][..]), |(sub_flag, packets)| (sub_flag.as_ref(), packets))
+        };
+        self.batch(now, payloads.iter().map(split))
+    }
+
+    /// Sends messages, each a sub-flag and packets.
+    fn batch<'a, P: AsRef<[u8]> + 'a>(
+        &mut self,
+        now: Instant,
+        messages: impl ExactSizeIterator<Item = (&'a [u8], &'a [P])>,
+    ) -> Result<Vec<Result<SendReport, SendError>>, SendError> {
         let count = messages.len();
         if count > MAX_BATCH_COUNT {
             return Err(SendError::TooManyMessages { count, max: MAX_BATCH_COUNT });
@@ -82,12 +111,14 @@ impl Node {
         if self.table.is_empty() {
             return Err(SendError::NoNeighbors);
         }
-        let sub_flag = Flag::Broadcast.as_bytes();
-        let number = |packets: &'a M| {
-            let payload = self.check_payload(now, sub_flag, packets.as_ref(), count)?;
+        let number = |(sub_flag, packets): (&'a [u8], &'a [P])| {
+            let payload = self.check_payload(now, sub_flag, packets, count)?;
+            if sub_flag == Flag::Whisper.as_bytes() {
+                return Err(SendError::ReservedFlag);
+            }
             Ok(self.number(payload))
         };
-        let numbered = messages.iter().map(number).collect();
+        let numbered = messages.map(number).collect();
         Ok(self.send_together(now, numbered))
     }
 
@@ -185,6 +216,14 @@ impl Node {
         self.config.limits.max_frame_len.checked_sub(len)
     }
 
+    /// The most packets that the payload of a broadcast may have, its sub-flag included, and the most
+    /// bytes, with four for each packet.
+    pub fn payload_limits(&self, now: Instant) -> (usize, usize) {
+        let (count, len) = self.measure(now, std::iter::empty(), MAX_BATCH_COUNT);
+        let Limits { max_packets, max_frame_len, .. } = self.config.limits;
+        (max_packets.saturating_sub(count), max_frame_len.saturating_sub(len))
+    }
+
     /// The packets and bytes of a broadcast with this payload, one of `together`, its header at its
     /// longest: with a message id of the 0.2 protocol or a signature and the path to it, and the
     /// latest stamp that an equal message can get.
@@ -258,22 +297,36 @@ impl Node {
     /// Whether every neighbor's queue has room for a message whose packets have this length, or
     /// nothing in it. One that is too long for the node waits for nothing either.
     pub fn has_room(&self, len: usize) -> bool {
-        /// What frame, header with its signature, and sub-flag add at most.
-        const OVERHEAD: usize = 320;
+        self.room_for([len]) == 1
+    }
 
-        let needed = len.saturating_add(OVERHEAD);
+    /// For how many messages, the first and those behind it, every neighbor's queue has room at once,
+    /// as [`Node::has_room`] has it for one: no more than one batch has, and no more than make 256 KiB
+    /// together. The lengths are those of the packets of each.
+    pub fn room_for(&self, lens: impl IntoIterator<Item = usize>) -> usize {
+        /// What encryption, frame, header and sub-flag add at most, but for what is stated.
+        const OVERHEAD: usize = 256;
+        /// What is enough to be worth the trouble, and is done in no time.
+        const MAX_LEN: usize = 256 << 10;
+
+        let overhead = OVERHEAD + self.signing.stated_len(MAX_BATCH_COUNT);
         let max = self.config.limits.max_backlog_len;
-        let fits = |len: usize| len == 0 || len.saturating_add(needed) <= max;
+        let connections = self.table.iter().filter_map(|(_, conn)| self.connections.get(&conn));
+        let backlog = connections.map(|connection| connection.backlog_len).max().unwrap_or(0);
+        let room = max.saturating_sub(backlog);
         // Under encryption each neighbor gets bytes of its own.
         let copies = if self.is_plaintext() { 1 } else { self.table.len() };
-        let has_memory = self.has_memory(None, needed.saturating_mul(copies));
-        len > self.config.limits.max_frame_len
-            || has_memory
-                && self.table.iter().all(|(_, conn)| {
-                    self.connections
-                        .get(&conn)
-                        .is_none_or(|connection| fits(connection.backlog_len))
-                })
+        let mut sum = 0_usize;
+        let has_room = |(place, len): &(usize, usize)| {
+            sum = sum.saturating_add(*len).saturating_add(overhead);
+            let is_too_long = *place == 0 && *len > self.config.limits.max_frame_len;
+            let is_only = *place == 0 && backlog == 0;
+            let is_enough = *place > 0 && sum > MAX_LEN;
+            let has_memory = || self.has_memory(None, sum.saturating_mul(copies));
+            is_too_long || !is_enough && (is_only || sum <= room) && has_memory()
+        };
+        let lens = lens.into_iter().take(MAX_BATCH_COUNT).enumerate();
+        lens.take_while(has_room).count()
     }
 
     fn has_neighbor(&self, form: Form) -> bool {

@@ -82,6 +82,10 @@ pub struct Stats {
     /// How often this machine's clock seemed to be wrong:
     /// [`Event::ClockSuspect`](crate::Event::ClockSuspect).
     pub clock_suspicions: u64,
+    /// Messages that were published and sent to nobody, for there was no neighbor, or because the
+    /// socket was closed before its neighbors had room; 0 for a node without an event loop. See
+    /// [`MeshSocket::publish`](crate::MeshSocket::publish).
+    pub unpublished: u64,
     /// How often the event loop woke up; 0 for a node without one.
     pub wakeups: u64,
 }
@@ -120,6 +124,7 @@ impl Stats {
             lagged_events,
             accept_failures,
             clock_suspicions,
+            unpublished,
             wakeups,
         } = *self;
         let plain = [
@@ -144,6 +149,7 @@ impl Stats {
             ("held_up", held_up),
             ("held", held),
             ("clock_suspicions", clock_suspicions),
+            ("unpublished", unpublished),
             ("wakeups", wakeups),
         ];
         let mut counts: Vec<_> =

@@ -42,6 +42,7 @@ pub(crate) enum Call {
         sub_flag: Vec<u8>,
         packets: Vec<Vec<u8>>,
     },
+    /// Several messages, each its packets with the sub-flag first.
     Batch {
         messages: Vec<Vec<Vec<u8>>>,
     },
@@ -229,7 +230,7 @@ impl Call {
             Self::Broadcast { sub_flag, packets } => {
                 drop(node.broadcast_as(now, &sub_flag, &packets));
             }
-            Self::Batch { messages } => drop(node.broadcast_batch(now, &messages)),
+            Self::Batch { messages } => drop(node.broadcast_payloads(now, &messages)),
             Self::Whisper { id, sub_flag, packets } => {
                 let _ = node.whisper_as(now, &id, &sub_flag, &packets);
             }

@@ -53,7 +53,11 @@ impl Redactor {
             Call::Broadcast { packets, .. } | Call::Whisper { packets, .. } => {
                 self.fill_all(packets)
             }
-            Call::Batch { messages } => messages.iter_mut().for_each(|it| self.fill_all(it)),
+            Call::Batch { messages } => {
+                for payload in messages {
+                    self.fill_all(payload.get_mut(1..).unwrap_or_default());
+                }
+            }
             Call::SendRaw { payload, .. }
                 if payload.first().is_some_and(|sub_flag| !is_reserved(sub_flag)) =>
             {

@@ -5,6 +5,7 @@
 
 mod admission;
 mod connect;
+mod publish;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,10 +92,8 @@ impl MeshSocket {
         packets: &[P],
     ) -> Result<SendReport, SendError> {
         let (packets, sub_flag) = (owned(packets), sub_flag.as_ref().to_vec());
-        let sent = self.inner.started.handle.ask(move |daemon| {
-            let (node, now) = daemon.node();
-            node.broadcast_as(now, &sub_flag, &packets)
-        });
+        let handle = &self.inner.started.handle;
+        let sent = handle.ask(move |daemon| daemon.broadcast(&sub_flag, &packets));
         sent.unwrap_or(Err(SendError::Closed))
     }
 
@@ -114,10 +113,7 @@ impl MeshSocket {
             return Err(SendError::TooManyMessages { count, max: MAX_BATCH_COUNT });
         }
         let messages: Vec<_> = messages.iter().map(|packets| owned(packets.as_ref())).collect();
-        let sent = self.inner.started.handle.ask(move |daemon| {
-            let (node, now) = daemon.node();
-            node.broadcast_batch(now, &messages)
-        });
+        let sent = self.inner.started.handle.ask(move |daemon| daemon.broadcast_batch(&messages));
         sent.unwrap_or(Err(SendError::Closed))
     }
 
@@ -419,8 +415,11 @@ impl Inner {
         let patience = if self.started.handle.is_on_loop() { Duration::ZERO } else { patience };
         let ended = self.started.ended.wait_timeout(patience);
         match ended.and_then(|_| self.started.ending.get()) {
-            Some(ending) => CloseReport::new(ending.failure.is_none(), &ending.unsent),
-            None => CloseReport::new(false, &[]),
+            Some(ending) => {
+                let is_orderly = ending.failure.is_none();
+                CloseReport::new(is_orderly, &ending.unsent, ending.stats.unpublished)
+            }
+            None => CloseReport::new(false, &[], 0),
         }
     }
 }

@@ -24,6 +24,7 @@ mod life;
 #[cfg(feature = "tls")]
 mod middle;
 mod proxy;
+mod publishing;
 mod queueing;
 mod raw;
 #[cfg(feature = "sim")]
