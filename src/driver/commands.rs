@@ -11,7 +11,7 @@ use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// The most bytes of messages that are published and not sent; whoever publishes more waits until half
 /// of them are. One message may exceed it alone.
-const MAX_PUBLISHED_LEN: usize = 1 << 20;
+pub(super) const MAX_PUBLISHED_LEN: usize = 1 << 20;
 
 /// Something to do on the event loop.
 pub(super) enum Command {

@@ -10,7 +10,7 @@ use loom::thread;
 
 use super::alarm::Bell;
 use super::answer::{Unanswered, answer};
-use super::commands::{CommandReceiver, Commands, commands};
+use super::commands::{Command, CommandReceiver, Commands, MAX_PUBLISHED_LEN, commands};
 use super::sync::{Condvar, Mutex};
 
 /// What the loop sleeps in.
@@ -56,6 +56,45 @@ impl Shared {
     fn turn(&self, receiver: &CommandReceiver) -> usize {
         self.poller.sleep();
         (0..receiver.due(&self.bell)).filter_map(|_| receiver.take()).map(drop).count()
+    }
+}
+
+#[test]
+fn whoever_publishes_and_waits_for_room_is_woken_by_what_is_sent_and_by_the_end() {
+    for ends in [false, true] {
+        loom::model(move || {
+            let (commands, receiver) = commands();
+            let shared = Shared::new();
+            let theirs = Arc::clone(&shared);
+            let user = thread::spawn(move || {
+                let publish = |packet: &[u8]| {
+                    let is_taken = commands.publish(b"", &[packet], || false);
+                    if is_taken && theirs.bell.ring() {
+                        theirs.poller.wake();
+                    }
+                    is_taken
+                };
+                assert!(publish(&[0; MAX_PUBLISHED_LEN]));
+                publish(b"one more")
+            });
+            let mut sent = 0;
+            while sent < if ends { 1 } else { 2 } {
+                shared.poller.sleep();
+                for _ in 0..receiver.due(&shared.bell) {
+                    if let Some(Command::Publish(mut bundle)) = receiver.take() {
+                        sent += bundle.count();
+                        let len = bundle.take_out(bundle.count());
+                        if !ends {
+                            receiver.release(len);
+                        }
+                    }
+                }
+            }
+            if ends {
+                receiver.end_publishing();
+            }
+            assert_eq!(user.join().unwrap(), !ends);
+        });
     }
 }
 
