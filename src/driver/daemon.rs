@@ -38,8 +38,10 @@ pub(super) const WAKER: Token = Token(usize::MAX - 1);
 const MAX_EVENTS: usize = 256;
 
 /// The bytes read in one system call, and from one connection in one turn: enough to be worth the
-/// call, little enough that no peer keeps the others waiting.
-const READ_LEN: usize = 64 * 1024;
+/// call, little enough that no peer keeps the others waiting. A loop that has never found as many as
+/// it asked for begins with few.
+const MIN_READ_LEN: usize = 4 * 1024;
+pub(super) const MAX_READ_LEN: usize = 64 * 1024;
 
 /// How far the calendar clock may differ from what the node would compute before it is told.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
@@ -146,7 +148,7 @@ impl Daemon {
             peers: parts.peers,
             #[cfg(feature = "chaos")]
             chaos: parts.chaos,
-            buffer: vec![0; READ_LEN],
+            buffer: vec![0; MIN_READ_LEN],
             wakeups: 0,
             held_up: 0,
             shed: 0,

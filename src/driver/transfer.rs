@@ -5,6 +5,7 @@ use std::time::Duration;
 use mio::{Interest, Token};
 
 use super::Daemon;
+use super::daemon::MAX_READ_LEN;
 use super::stream::{Found, Stream};
 #[cfg(feature = "chaos")]
 use super::weather::Weather;
@@ -134,6 +135,9 @@ impl Daemon {
                 self.readable.insert(conn);
                 let data = self.buffer.get(..len).unwrap_or_default();
                 self.node.handle_input(now, Input::Received { conn, data });
+                if len == self.buffer.len() && len < MAX_READ_LEN {
+                    self.buffer = vec![0; MAX_READ_LEN.min(len * 4)];
+                }
             }
             Found::Nothing => {}
             Found::End => self.node.handle_input(now, Input::Ended { conn }),

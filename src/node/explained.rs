@@ -128,22 +128,32 @@ impl Explained {
         if !self.is_open {
             return;
         }
-        if self.places.is_empty() {
-            // All at once, so that no message has to wait for more room.
-            self.places.resize(self.max_count.saturating_mul(4).next_power_of_two(), (0, 0));
-            self.met.reserve_exact(self.max_count);
-            self.links.reserve_exact(self.max_count.saturating_mul(LINKS_PER_MESSAGE));
-        }
         while self.met.len() >= self.max_count || self.len + len > MAX_KEPT_LEN {
             let Some(oldest) = self.met.pop_front() else { break };
             self.first = self.first.wrapping_add(1);
             self.len -= oldest.message.packets().body().len();
         }
         self.len += len;
+        make_room(&mut self.met, self.max_count);
+        if self.places.len() < self.met.capacity().saturating_mul(4) {
+            self.spread();
+        }
         if met.digest != 0 {
             self.place(met.digest, self.number(self.met.len()));
         }
         self.met.push_back(met);
+    }
+
+    /// Makes four places for each message that there is room for, and enters those again that are there.
+    fn spread(&mut self) {
+        let count = self.met.capacity().saturating_mul(4).next_power_of_two();
+        self.places = vec![(0, 0); count];
+        for index in 0..self.met.len() {
+            let digest = self.met.get(index).map_or(0, |met| met.digest);
+            if digest != 0 {
+                self.place(digest, self.number(index));
+            }
+        }
     }
 
     /// Enters where a digest is to be found: in the first place that no message which is there
@@ -186,9 +196,11 @@ impl Explained {
 
     #[inline(never)]
     fn link(&mut self, index: usize, conn: ConnId, what: What) {
-        if self.links.len() >= self.max_count.saturating_mul(LINKS_PER_MESSAGE) {
+        let max = self.max_count.saturating_mul(LINKS_PER_MESSAGE);
+        if self.links.len() >= max {
             self.links.pop_front();
         }
+        make_room(&mut self.links, max);
         let number = self.number(index);
         self.links.push_back(Link { number, conn, what });
     }
@@ -212,7 +224,16 @@ impl Explained {
     }
 }
 
-/// What the tables take, whose room is taken at once.
+/// Makes room for one more, where there is none, and for as many again as there are: a node that meets
+/// little takes little. Never for more than there may be.
+fn make_room<T>(queue: &mut VecDeque<T>, max: usize) {
+    let len = queue.len();
+    if len == queue.capacity() {
+        queue.reserve_exact(len.max(16).min(max.saturating_sub(len)));
+    }
+}
+
+/// What the tables take at most.
 fn tables_len(max_count: usize) -> usize {
     // Of places there are four to eight for each message.
     let places_len = 8 * size_of::<(u32, u32)>();

@@ -1,6 +1,7 @@
 //! `gzip`: zlib streams and gzip containers.
 
 use std::io::{ErrorKind, Read};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flate2::bufread::GzDecoder;
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
@@ -12,13 +13,33 @@ use super::stream::{Step, Stream, run};
 /// as much at the default level as at the lowest.
 const FAST_ABOVE: usize = 64 * 1024;
 
+/// An encoder that is not at work, of each level. One takes 400 KB, which take longer to be cleared
+/// than a short message to be compressed, and would be as many for each thread that ever did it.
+static SPARE: [Mutex<Option<Compress>>; 2] = [Mutex::new(None), Mutex::new(None)];
+
 pub(super) fn compress(data: &[u8]) -> Result<Vec<u8>, CompressionError> {
-    let level = if data.len() > FAST_ABOVE {
-        flate2::Compression::fast()
+    let [short, long] = &SPARE;
+    let (level, spare) = if data.len() > FAST_ABOVE {
+        (flate2::Compression::fast(), long)
     } else {
-        flate2::Compression::default()
+        (flate2::Compression::default(), short)
     };
-    let mut encoder = Compress::new(level, true);
+    let kept = lock(spare).take();
+    let mut encoder = kept.unwrap_or_else(|| Compress::new(level, true));
+    let out = compress_by(&mut encoder, data)?;
+    encoder.reset();
+    *lock(spare) = Some(encoder);
+    Ok(out)
+}
+
+/// The same with a decoder, which takes 50 KB.
+static SPARE_DECODER: Mutex<Option<Decompress>> = Mutex::new(None);
+
+fn lock<T>(spare: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn compress_by(encoder: &mut Compress, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
     let mut out = Vec::with_capacity((data.len() / 2).saturating_add(64));
     loop {
         let used = usize::try_from(encoder.total_in()).unwrap_or(usize::MAX);
@@ -40,7 +61,11 @@ pub(super) fn decompress(
         [0x1f, 0x8b, ..] => run(Container::new(data), data, out, max_len)?,
         // RFC 1950: method 8, and a check over the first two bytes.
         [cmf, flg, ..] if cmf & 0x0f == 8 && u16::from_be_bytes([cmf, flg]) % 31 == 0 => {
-            run(Decompress::new(true), data, out, max_len)?
+            let mut decoder = lock(&SPARE_DECODER).take().unwrap_or_else(|| Decompress::new(true));
+            let outcome = run(&mut decoder, data, out, max_len);
+            decoder.reset(true);
+            *lock(&SPARE_DECODER) = Some(decoder);
+            outcome?
         }
         _ => return Err(CompressionError::Malformed),
     };
@@ -83,7 +108,7 @@ impl Stream for Container<'_> {
     }
 }
 
-impl Stream for Decompress {
+impl Stream for &mut Decompress {
     fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, CompressionError> {
         match self.decompress_vec(input, out, FlushDecompress::None) {
             Ok(Status::StreamEnd) => Ok(Step::End),
