@@ -87,7 +87,7 @@ Examples:
   rs2p sim --nodes 50 --topology grid --faults cuts=20,partitions=2,crashes --for 2m
   rs2p sim --nodes 20 --messages 5 --seed 7 --json
   rs2p sim --nodes 30 --encryption tls --faults cuts,crashes
-  rs2p sim --sweep 100 --seed 1
+  rs2p sim --sweep 20 --seed 1
   rs2p sim --sweep 20 --seed 1 --strangers --shrink
   rs2p sim --scenario seed=7,nodes=3,cuts=2,actions=5,topology=ring
 ";
