@@ -96,6 +96,8 @@ pub(super) struct Receipt {
     pub(super) is_numbered: bool,
     /// Whether the latest may just as well have been the echo of an equal message.
     pub(super) is_doubtful: bool,
+    /// Whether it came without its number, and may have been another message with the same header.
+    pub(super) is_guess: bool,
 }
 
 impl Receipt {

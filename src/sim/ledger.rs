@@ -121,6 +121,9 @@ impl Ledger {
         from: Option<Life>,
     ) -> Result<Entered, String> {
         let index = self.find(&header, number, receiver);
+        if let (Some(index), Some(_)) = (index, number) {
+            self.correct_guess(&header, index, receiver);
+        }
         let place = self.next_place(receiver.0);
         let at = small(now.since(Instant::ZERO).as_millis());
         let equals = self.index.get(&header);
@@ -128,6 +131,7 @@ impl Ledger {
             let equal = self.contents.get(*equal);
             number.is_none() && equal.is_some_and(|equal| equal.may_echo(receiver, at))
         });
+        let is_guess = number.is_none() && equals.is_some_and(|equals| equals.len() > 1);
         let found = index.and_then(|index| Some((index, self.contents.get_mut(index)?)));
         let Some((index, content)) = found else {
             let sender = header.sender.short();
@@ -152,11 +156,30 @@ impl Ledger {
         let (place, is_numbered) = first;
         let (life, times) = (before.life, before.times + 1);
         let is_doubtful = is_news && has_echo;
-        let receipt = Receipt { life, times, hops, at, place, is_numbered, is_doubtful };
+        let receipt = Receipt { life, times, hops, at, place, is_numbered, is_doubtful, is_guess };
         content.got.insert(small(receiver.0), receipt);
         self.delivered += 1;
         self.note_hops(hops);
         Ok(Entered { content: index, place: place_there })
+    }
+
+    /// A message has come with its number. Where a receiver has been given it before, and without, that
+    /// was another one with the same header, if it has been given fewer of those than were sent.
+    fn correct_guess(&mut self, header: &Header, index: usize, receiver: Life) {
+        let guess = self.contents.get(index).map(|content| content.receipt(receiver));
+        let Some(guess) = guess.filter(|guess| guess.is_guess && guess.times == 1) else { return };
+        let is_other = |other: &usize| {
+            let content = self.contents.get(*other);
+            *other != index && content.is_some_and(|it| it.receipt(receiver).times == 0)
+        };
+        let others = self.index.get(header).into_iter().flatten().copied();
+        let Some(other) = others.into_iter().find(is_other) else { return };
+        if let Some(content) = self.contents.get_mut(other) {
+            content.got.insert(small(receiver.0), guess);
+        }
+        if let Some(content) = self.contents.get_mut(index) {
+            content.got.remove(&small(receiver.0));
+        }
     }
 
     /// What is delivered with this header and number: the message of that number; or where there is
@@ -367,6 +390,24 @@ mod tests {
             case.deliver(1, (1, 1), (0, 1), "hello").unwrap();
             let again = case.give(at, (1, 1), hello, number, (0, 1));
             assert_eq!(again.is_ok(), is_right, "{is_echoed} {at} {number:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_number_may_be_any_of_those_with_its_header_but_no_more_of_them() {
+        for first in [HELLO, Number { sequence: 2, ..HELLO }] {
+            let mut case = Case::new();
+            let hello = Header::of_user(case.ann, None, &["hello"]);
+            case.say(None, "hello", Some(Number { sequence: 2, ..HELLO }));
+            case.say(None, "hello", Some(Number { sequence: 3, ..HELLO }));
+            let mut give = |at, number| case.give(at, (1, 1), hello, number, (0, 1));
+            assert_eq!(give(1, None), Ok(()));
+            assert_eq!(give(2, Some(first)), Ok(()));
+            assert!(give(3, Some(first)).is_err(), "once more");
+            assert_eq!(give(4, Some(Number { sequence: 3, ..HELLO })), Ok(()));
+            let third = Number { sequence: 3 - first.sequence, ..HELLO };
+            assert!(give(5, Some(third)).is_err(), "that is what came without its number");
+            assert_eq!(case.ledger.got((1, 1), &hello), 3);
         }
     }
 
