@@ -39,6 +39,11 @@ pub(crate) fn answer<T>() -> (Asker<T>, Answer<T>) {
 }
 
 impl<T> Asker<T> {
+    /// Whether whoever asked has stopped waiting.
+    pub(super) fn is_abandoned(&self) -> bool {
+        Arc::strong_count(&self.slot) == 1
+    }
+
     /// Gives the answer. Whoever asked may have stopped waiting.
     pub(crate) fn answer(self, answer: T) {
         *self.slot.answer() = Some(answer);

@@ -20,6 +20,9 @@ impl Daemon {
 
     /// Dials, and lets `dialer` know what becomes of it.
     pub(crate) fn dial(&mut self, addr: SocketAddr, dialer: Asker<Result<NodeId, ConnectError>>) {
+        if self.is_closing {
+            return dialer.answer(Err(ConnectError::SocketClosed));
+        }
         let now = self.clock.now();
         match self.node.dial(now, addr) {
             Ok(conn) | Err(DialError::AlreadyDialing(conn)) => {
@@ -37,6 +40,9 @@ impl Daemon {
         id: NodeId,
         dialer: Asker<Result<NodeId, ConnectError>>,
     ) {
+        if self.is_closing {
+            return dialer.answer(Err(ConnectError::SocketClosed));
+        }
         let now = self.clock.now();
         match self.node.dial_peer(now, addr, id) {
             Ok(conn) | Err(DialError::AlreadyDialing(conn)) => {
@@ -49,6 +55,9 @@ impl Daemon {
 
     /// Asks where a node is, and lets `locator` know.
     pub(crate) fn locate(&mut self, id: &NodeId, locator: Asker<Result<Address, LocateError>>) {
+        if self.is_closing {
+            return locator.answer(Err(LocateError::Closed));
+        }
         let now = self.clock.now();
         match self.node.locate(now, id) {
             Ok(request_id) => self.waiting.add_locator(request_id, locator),

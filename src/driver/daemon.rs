@@ -1,6 +1,5 @@
 //! The loop itself: wait, take in, put out.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +8,6 @@ use mio::{Events, Poll, Token};
 
 use super::Tapped;
 use super::alarm::Alarm;
-use super::answer::Asker;
-use super::bundle::Bundle;
 #[cfg(feature = "chaos")]
 use super::chaos::Chaos;
 use super::clock::Clock;
@@ -23,6 +20,7 @@ use super::inbox::InboxSender;
 use super::key_maker::KeyMaker;
 use super::listener::Listener;
 use super::peer_count::PeerCount;
+use super::publishing::Published;
 use super::stream::Stream;
 use super::waiting::Waiting;
 use crate::conn_id::ConnId;
@@ -85,10 +83,7 @@ pub(crate) struct Daemon {
     pub(super) waiting: Waiting,
     /// When a node that was closed ends what it has not ended by then.
     pub(super) abort_at: Option<Instant>,
-    /// What users have published and this node has not sent, since some neighbor has no room for it.
-    pub(super) published: VecDeque<Bundle>,
-    /// Who waits until there is nothing left of that.
-    pub(super) flushers: Vec<Asker<()>>,
+    pub(super) published: Published,
     /// How many messages were published and sent to nobody.
     pub(super) unpublished: u64,
     /// Whether the node is to be closed once nothing is left to be sent.
@@ -131,8 +126,7 @@ impl Daemon {
             held: ConnSet::default(),
             waiting: Waiting::default(),
             abort_at: None,
-            published: VecDeque::new(),
-            flushers: Vec::new(),
+            published: Published::default(),
             unpublished: 0,
             is_closing: false,
             commands: parts.commands,
@@ -270,6 +264,7 @@ impl Daemon {
         let due = [
             self.node.poll_timeout(),
             self.waiting.next_deadline(),
+            self.published.due(),
             self.abort_at,
             listener.and_then(Listener::resume_at),
             #[cfg(feature = "chaos")]

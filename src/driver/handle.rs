@@ -51,8 +51,10 @@ impl Handle {
 
     /// Hands a message over to be sent to everybody. Returns whether the loop may still send it.
     pub(crate) fn publish<P: AsRef<[u8]>>(&self, sub_flag: &[u8], packets: &[P]) -> bool {
+        // Whatever the user's types do is done before the queue is locked.
+        let packets: Vec<&[u8]> = packets.iter().map(AsRef::as_ref).collect();
         // The loop itself would wait for ever.
-        let taken = self.commands.publish(sub_flag, packets, || self.is_on_loop());
+        let taken = self.commands.publish(sub_flag, &packets, || self.is_on_loop());
         if taken {
             self.alarm.ring();
         }

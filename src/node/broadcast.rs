@@ -313,20 +313,26 @@ impl Node {
         let max = self.config.limits.max_backlog_len;
         let connections = self.table.iter().filter_map(|(_, conn)| self.connections.get(&conn));
         let backlog = connections.map(|connection| connection.backlog_len).max().unwrap_or(0);
-        let room = max.saturating_sub(backlog);
+        let room = if self.is_sealing() { 0 } else { max.saturating_sub(backlog) };
         // Under encryption each neighbor gets bytes of its own.
         let copies = if self.is_plaintext() { 1 } else { self.table.len() };
         let mut sum = 0_usize;
         let has_room = |(place, len): &(usize, usize)| {
             sum = sum.saturating_add(*len).saturating_add(overhead);
             let is_too_long = *place == 0 && *len > self.config.limits.max_frame_len;
-            let is_only = *place == 0 && backlog == 0;
+            let is_only = *place == 0 && backlog == 0 && room > 0;
             let is_enough = *place > 0 && sum > MAX_LEN;
             let has_memory = || self.has_memory(None, sum.saturating_mul(copies));
             is_too_long || !is_enough && (is_only || sum <= room) && has_memory()
         };
         let lens = lens.into_iter().take(MAX_BATCH_COUNT).enumerate();
         lens.take_while(has_room).count()
+    }
+
+    /// Whether something waits for work on it, as under RSA, so that the length of a queue is not known.
+    pub fn is_sealing(&self) -> bool {
+        let mut connections = self.table.iter().filter_map(|(_, conn)| self.connections.get(&conn));
+        connections.any(|connection| !connection.is_plain() && !connection.session.is_flushed())
     }
 
     fn has_neighbor(&self, form: Form) -> bool {

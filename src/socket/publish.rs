@@ -10,10 +10,11 @@ use crate::wire::{Flag, is_reserved};
 impl MeshSocket {
     /// Hands packets over to be sent to every node of the mesh, and does not wait for that: the way
     /// to send much. They go out in the order in which they are published, each as soon as the queues
-    /// of all neighbors have room for it, so nothing is lost for want of that; a neighbor that takes
-    /// nothing for [`Limits::stall_timeout`](crate::Limits::stall_timeout) is closed, and no longer
-    /// waited for. Up to 1 MiB is handed over in advance: whoever publishes more waits. Where messages
-    /// are signed, those that go out together share a signature.
+    /// of all neighbors have room for it. They wait for that a second at most, and then go to those
+    /// that have: the others are left out as [`MeshSocket::send`] leaves them out, which is counted in
+    /// [`Stats::refused`](crate::Stats::refused), and nodes of this crate are told later. Up to 1 MiB
+    /// is handed over in advance: whoever publishes more waits. Where messages are signed, those that
+    /// go out together share a signature.
     ///
     /// [`MeshSocket::flush`] waits until all has been sent, and [`MeshSocket::close`] sends it first.
     /// What [`MeshSocket::send`] sends does not wait for it.
@@ -73,8 +74,9 @@ impl MeshSocket {
         }
     }
 
-    /// Waits until all that was published before has been queued for every neighbor, at most so long.
-    /// Returns whether it has.
+    /// Waits until all that was published before has been queued for the neighbors, or counted as what
+    /// cannot be, at most so long. Returns whether it has; false on the loop itself, and where the
+    /// socket is closed.
     pub fn flush(&self, timeout: Duration) -> bool {
         let (flusher, flushed) = answer();
         let handle = &self.inner.started.handle;
