@@ -64,9 +64,12 @@ impl Daemon {
             let len_of = |payload: Vec<&[u8]>| payload.iter().map(|packet| packet.len() + 4).sum();
             let mut count = self.node.room_for(bundle.iter().map(len_of));
             if count == 0 && bundle.count() > 0 {
-                let since = *self.published.waiting_since.get_or_insert(now);
                 // Work that this node has to do is no fault of a neighbor's.
-                if now.since(since) < PATIENCE || self.node.is_sealing() {
+                if self.node.is_sealing() {
+                    self.published.waiting_since = Some(now);
+                }
+                let since = *self.published.waiting_since.get_or_insert(now);
+                if now.since(since) < PATIENCE {
                     break;
                 }
                 count = bundle.count().min(MAX_BATCH_COUNT);
